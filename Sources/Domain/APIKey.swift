@@ -1,0 +1,150 @@
+package typealias APIKeyID = ID<APIKey>
+
+/// A key that a customer's program presents. Only a hash of its secret is kept.
+package struct APIKey: Equatable, Sendable {
+    package let id: APIKeyID
+    package let userID: UserID
+    package var name: String
+    /// The part of the key that may be shown and looked up by.
+    package let publicID: String
+    /// That of the secret before, while a rotation's overlap lasts.
+    package var previousPublicID: String?
+    package let lastFour: String
+    /// SHA-256 of the secret part. The secret has 190 random bits, so a slow hash adds nothing.
+    package let secretHash: [UInt8]
+    package var scopes: Set<Scope>
+    /// Narrow the plan's; never widen them.
+    package var limits: Limits
+    package var allowedNetworks: [Network]
+    package var expiresAt: Timestamp?
+    package var lastUsedAt: Timestamp?
+    package var revokedAt: Timestamp?
+    package let createdAt: Timestamp
+
+    package init(
+        id: APIKeyID, userID: UserID, name: String, publicID: String, lastFour: String,
+        secretHash: [UInt8], scopes: Set<Scope>, limits: Limits = .none,
+        allowedNetworks: [Network] = [], expiresAt: Timestamp? = nil,
+        lastUsedAt: Timestamp? = nil, revokedAt: Timestamp? = nil, createdAt: Timestamp
+    ) {
+        self.id = id
+        self.userID = userID
+        self.name = name
+        self.publicID = publicID
+        self.lastFour = lastFour
+        self.secretHash = secretHash
+        self.scopes = scopes
+        self.limits = limits
+        self.allowedNetworks = allowedNetworks
+        self.expiresAt = expiresAt
+        self.lastUsedAt = lastUsedAt
+        self.revokedAt = revokedAt
+        self.createdAt = createdAt
+    }
+
+    package func isLive(at now: Timestamp) -> Bool {
+        if let revokedAt, now >= revokedAt { return false }
+        if let expiresAt, now >= expiresAt { return false }
+        return true
+    }
+
+    /// Characters of a key's name.
+    package static let nameMax = 100
+    /// Live keys of one account: enough for any team, and a bound on memory.
+    package static let perAccountMax = 200
+    package static let networksMax = 32
+}
+
+/// What a credential may do. A signed-in user has every scope their role allows.
+package enum Scope: String, CaseIterable, Comparable, Sendable {
+    case itemsRead = "items:read"
+    case itemsWrite = "items:write"
+    case gate = "gate"
+    case usageRead = "usage:read"
+    case usageWrite = "usage:write"
+    case reservations = "reservations"
+    case leases = "leases"
+    case tokensIntrospect = "tokens:introspect"
+    case adminRead = "admin:read"
+    case adminWrite = "admin:write"
+
+    package static func < (a: Scope, b: Scope) -> Bool { a.rawValue < b.rawValue }
+
+    /// The scopes that an account of this role can put on a key, and has itself.
+    package static func available(to role: Account.Role) -> Set<Scope> {
+        switch role {
+        case .user: ofUsers
+        case .support: ofSupport
+        case .admin: ofAdmins
+        }
+    }
+
+    private static let ofAdmins = Set(allCases)
+    private static let ofSupport = ofAdmins.subtracting([.adminWrite])
+    private static let ofUsers = ofSupport.subtracting([.adminRead])
+}
+
+/// A key as its owner sees it once: `gh_` + public id + secret + checksum, all base62.
+///
+/// The checksum (CRC-32 over what stands before it) lets a mistyped or invented key be refused
+/// without a look-up, and lets secret scanners know a real one (GitHub's practice since 2021).
+package struct APIKeyText: Sendable {
+    package let publicID: String
+    package let secret: String
+
+    static let prefix = "gh_"
+    /// 71 bits: unique by chance alone, and checked by a unique index.
+    static let publicIDLength = 12
+    /// 190 bits; the contract asks for 160.
+    static let secretLength = 32
+    private static let checksumLength = 6
+
+    package static func random(using random: inout some RandomNumberGenerator) -> APIKeyText {
+        APIKeyText(
+            publicID: Base62.random(publicIDLength, using: &random),
+            secret: Base62.random(secretLength, using: &random))
+    }
+
+    private init(publicID: String, secret: String) {
+        self.publicID = publicID
+        self.secret = secret
+    }
+
+    private static let length =
+        prefix.utf8.count + publicIDLength + secretLength + checksumLength
+
+    /// Nil unless the text has the form of a key and its checksum holds.
+    package init?(_ text: String) {
+        var text = text
+        // Over plain bytes: the gate does this for every request.
+        let parts = text.withUTF8 { bytes -> (publicID: String, secret: String)? in
+            guard bytes.count == Self.length, bytes.starts(with: Self.prefix.utf8),
+                bytes.dropFirst(Self.prefix.utf8.count).allSatisfy(Base62.isDigit)
+            else { return nil }
+            let body = UnsafeBufferPointer(rebasing: bytes.dropLast(Self.checksumLength))
+            let checksum = Base62.sixDigits(CRC32.checksum(body))
+            guard bytes.suffix(Self.checksumLength).elementsEqual(checksum) else { return nil }
+            let digits = body.dropFirst(Self.prefix.utf8.count)
+            return (
+                String(decoding: digits.prefix(Self.publicIDLength), as: UTF8.self),
+                String(decoding: digits.dropFirst(Self.publicIDLength), as: UTF8.self)
+            )
+        }
+        guard let parts else { return nil }
+        publicID = parts.publicID
+        secret = parts.secret
+    }
+
+    package static func hasPrefix(_ text: String) -> Bool { text.hasPrefix(prefix) }
+
+    /// What `ApiKey.prefix` shows.
+    package static func shownPrefix(publicID: String) -> String { prefix + publicID }
+
+    package var text: String {
+        let body = Self.prefix + publicID + secret
+        let checksum = CRC32.checksum(Array(body.utf8))
+        return body + String(decoding: Base62.sixDigits(checksum), as: UTF8.self)
+    }
+
+    package var lastFour: String { String(text.suffix(4)) }
+}

@@ -1,0 +1,82 @@
+/// What a request asks to be charged for.
+package struct Demand: Equatable, Sendable {
+    package let metric: String
+    /// Units of the metric, 0 or more; 0 asks without taking.
+    package let cost: Int64
+    /// A thing that comes to exist by this request, counted against `max_<resource>`.
+    package let resource: String?
+
+    package init(metric: String, cost: Int64 = 1, resource: String? = nil) {
+        self.metric = metric
+        self.cost = cost
+        self.resource = resource
+    }
+
+    /// What every call of `/gate` and `/items` counts.
+    package static let requests = "requests"
+    /// Metrics that one customer can have counters for at a time: bounds memory against a client
+    /// that invents names.
+    package static let metricsMax = 64
+    package static let costMax: Int64 = 1_000_000
+}
+
+/// One limit at the moment of a decision, as answers and headers show it.
+package struct LimitState: Equatable, Sendable {
+    package let name: String
+    package let allowed: Int64
+    package let used: Int64
+    package let remaining: Int64
+    package let resetsAt: Timestamp
+    /// Length of the window, or the time in which a rate's tokens come back.
+    package let windowSeconds: Int64
+
+    package init(
+        name: String, allowed: Int64, used: Int64, remaining: Int64, resetsAt: Timestamp,
+        windowSeconds: Int64
+    ) {
+        self.name = name
+        self.allowed = allowed
+        self.used = used
+        self.remaining = remaining
+        self.resetsAt = resetsAt
+        self.windowSeconds = windowSeconds
+    }
+}
+
+extension JSONWriter {
+    /// The `limits` of the gate's answer. Here, beside the type, because a generic writer called
+    /// from another module is not specialised, and this is written for every request.
+    package mutating func limitStates(_ states: [LimitState]) {
+        array(states) { json, state in
+            json.object { json in
+                json.member("limit", state.name)
+                json.member("allowed", state.allowed)
+                json.member("used", state.used)
+                json.member("remaining", state.remaining)
+                json.member("resets_at", state.resetsAt)
+            }
+        }
+    }
+}
+
+/// The answer to a demand. A refusal has taken nothing from any limit.
+package enum Decision: Equatable, Sendable {
+    case granted([LimitState])
+    case refused(Refusal, [LimitState])
+    /// No active plan.
+    case unsubscribed
+    /// The subscription has run out since it was loaded: load again, then ask again.
+    case stale
+    /// The customer uses as many metrics as one customer can.
+    case tooManyMetrics
+}
+
+package struct Refusal: Equatable, Sendable {
+    package enum Reason: Equatable, Sendable { case rate, quota, concurrency, stock }
+
+    package let reason: Reason
+    package let state: LimitState
+    /// When the same demand can pass; for one that never can, when the limit is next fresh. Nil for
+    /// a stock, which time does not free.
+    package let retryAt: Timestamp?
+}

@@ -1,0 +1,86 @@
+/// The identity of a `Noun`: a UUIDv7 (RFC 9562, 5.7), so ids sort by the time they were made.
+///
+/// The phantom type keeps a user's id from being taken for a key's. Text is lower-case canonical
+/// form only: an id has one spelling in URLs, logs and the store.
+package struct ID<Noun>: Hashable, Sendable {
+    package let high: UInt64
+    package let low: UInt64
+
+    package init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+
+    /// 48 bits of time and 74 random ones.
+    package init(at now: Timestamp, using random: inout some RandomNumberGenerator) {
+        let time = UInt64(truncatingIfNeeded: now.milliseconds) << 16
+        high = time | 0x7000 | (random.next() & 0x0FFF)
+        low = 0x8000_0000_0000_0000 | (random.next() >> 2)
+    }
+}
+
+extension ID: Comparable {
+    package static func < (a: ID, b: ID) -> Bool { (a.high, a.low) < (b.high, b.low) }
+}
+
+extension ID: CustomStringConvertible, LosslessStringConvertible {
+    package var description: String {
+        String(unsafeUninitializedCapacity: 36) { text in
+            var at = 0
+            for byte in 0..<16 {
+                if byte == 4 || byte == 6 || byte == 8 || byte == 10 {
+                    text[at] = UInt8(ascii: "-")
+                    at += 1
+                }
+                let half = byte < 8 ? high : low
+                let value = UInt8(truncatingIfNeeded: half >> UInt64(56 - 8 * (byte % 8)))
+                text[at] = Hex.digits[Int(value >> 4)]
+                text[at + 1] = Hex.digits[Int(value & 15)]
+                at += 2
+            }
+            return at
+        }
+    }
+
+    package init?(_ text: String) {
+        var halves: (UInt64, UInt64) = (0, 0)
+        var at = 0
+        for byte in text.utf8 {
+            if at == 8 || at == 13 || at == 18 || at == 23 {
+                guard byte == UInt8(ascii: "-") else { return nil }
+            } else {
+                guard at < 36, let digit = Hex.value(of: byte) else { return nil }
+                if at < 18 {
+                    halves.0 = halves.0 << 4 | UInt64(digit)
+                } else {
+                    halves.1 = halves.1 << 4 | UInt64(digit)
+                }
+            }
+            at += 1
+        }
+        guard at == 36 else { return nil }
+        self.init(high: halves.0, low: halves.1)
+    }
+}
+
+/// Lower-case hexadecimal.
+package enum Hex {
+    static let digits = Array("0123456789abcdef".utf8)
+
+    static func value(of byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        default: nil
+        }
+    }
+
+    package static func text(of bytes: some Sequence<UInt8>) -> String {
+        var text = [UInt8]()
+        for byte in bytes {
+            text.append(digits[Int(byte >> 4)])
+            text.append(digits[Int(byte & 15)])
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+}

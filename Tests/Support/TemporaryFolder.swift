@@ -1,0 +1,37 @@
+import Glibc
+
+/// A folder that is gone after the test.
+package final class TemporaryFolder: Sendable {
+    package let path: String
+
+    package init() throws {
+        var template = Array("/tmp/gatehouse-test-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw Failure(what: "no temporary folder") }
+        path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
+    package struct Failure: Error {
+        let what: String
+
+        package init(what: String) { self.what = what }
+    }
+
+    deinit {
+        Self.removeTree(path)
+    }
+
+    private static func removeTree(_ path: String) {
+        guard let folder = opendir(path) else {
+            unlink(path)
+            return
+        }
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { removeTree("\(path)/\(name)") }
+        }
+        closedir(folder)
+        rmdir(path)
+    }
+}
