@@ -1,0 +1,24 @@
+import Domain
+
+extension Connection {
+    package var installation: Installation { Installation(db: self) }
+}
+
+/// The `installation` table: single values about the whole.
+package struct Installation {
+    let db: any Connection
+
+    package func value(_ name: String) throws(Problem) -> String? {
+        try db.first("SELECT value FROM installation WHERE name = \(name)") {
+            row throws(Problem) in try row.text()
+        }
+    }
+
+    package func set(_ name: String, _ value: String) throws(Problem) {
+        try db.execute(
+            """
+            INSERT INTO installation (name, value) VALUES (\(name), \(value))
+            ON CONFLICT (name) DO UPDATE SET value = excluded.value
+            """)
+    }
+}

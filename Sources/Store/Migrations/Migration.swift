@@ -1,0 +1,11 @@
+/// One step of the schema. Released steps are never edited: a change is a new step.
+///
+/// The statements are SQLite's. INTEGER is 64 bits, times are milliseconds, ids and JSON are TEXT;
+/// the PostgreSQL driver will read the same list with BIGINT, BYTEA and without STRICT.
+package struct Migration: Sendable {
+    package let name: String
+    package let statements: [String]
+
+    /// In order; the position is the version.
+    package static let all = [foundation]
+}

@@ -1,0 +1,88 @@
+import Domain
+
+extension Connection {
+    package var oneTimeTokens: OneTimeTokens { OneTimeTokens(db: self) }
+}
+
+/// The `one_time_tokens` table: what links in mails and the setup link carry, by hash alone.
+package struct OneTimeTokens {
+    let db: any Connection
+
+    package enum Purpose: String, Sendable { case setup, verify, reset }
+
+    /// Replaces earlier tokens of the same purpose: only the newest link works.
+    package func insert(
+        hash: [UInt8], purpose: Purpose, user: UserID?, email: EmailAddress?, at now: Timestamp,
+        expiresAt: Timestamp
+    ) throws(Problem) {
+        try revoke(purpose, of: user)
+        try db.execute(
+            """
+            INSERT INTO one_time_tokens (token_hash, purpose, user_id, email, created_at,
+                expires_at)
+            VALUES (\(hash), \(purpose.rawValue), \(user), \(email?.description), \(now),
+                \(expiresAt))
+            """)
+    }
+
+    package struct Redeemed: Sendable {
+        package let user: UserID?
+        package let email: EmailAddress?
+    }
+
+    /// Takes the token out, so that a second use finds none. Nil when there is no such live token.
+    package func redeem(
+        _ hash: [UInt8], purpose: Purpose, at now: Timestamp
+    ) throws(Problem) -> Redeemed? {
+        try db.first(
+            """
+            DELETE FROM one_time_tokens
+            WHERE token_hash = \(hash) AND purpose = \(purpose.rawValue) AND expires_at > \(now)
+            RETURNING user_id, email
+            """
+        ) { row throws(Problem) in
+            let user = try row.optionalText().flatMap { UserID($0) }
+            let email = try row.optionalText().map { EmailAddress(canonical: $0) }
+            return Redeemed(user: user, email: email)
+        }
+    }
+
+    /// Whether a token of this purpose that belongs to nobody is live.
+    package func hasLive(_ purpose: Purpose, at now: Timestamp) throws(Problem) -> Bool {
+        try db.count(
+            """
+            SELECT count(*) FROM one_time_tokens
+            WHERE user_id IS NULL AND purpose = \(purpose.rawValue) AND expires_at > \(now)
+            """) > 0
+    }
+
+    /// Every link of this account dies: its password or address has changed (security T10).
+    package func revokeAll(of user: UserID) throws(Problem) {
+        try db.execute("DELETE FROM one_time_tokens WHERE user_id = \(user)")
+    }
+
+    package func revoke(_ purpose: Purpose, of user: UserID?) throws(Problem) {
+        if let user {
+            try db.execute(
+                """
+                DELETE FROM one_time_tokens
+                WHERE user_id = \(user) AND purpose = \(purpose.rawValue)
+                """)
+        } else {
+            try db.execute(
+                """
+                DELETE FROM one_time_tokens
+                WHERE user_id IS NULL AND purpose = \(purpose.rawValue)
+                """)
+        }
+    }
+
+    package func prune(endedBefore moment: Timestamp, atMost most: Int) throws(Problem) -> Int {
+        try db.execute(
+            """
+            DELETE FROM one_time_tokens WHERE token_hash IN
+                (SELECT token_hash FROM one_time_tokens WHERE expires_at < \(moment)
+                 ORDER BY expires_at LIMIT \(most))
+            """)
+    }
+}

@@ -1,0 +1,60 @@
+import Domain
+
+extension Connection {
+    package var rateStates: RateStates { RateStates(db: self) }
+}
+
+/// The `rate_states` table: checkpoints of rates, so that a restart hands out no fresh burst.
+package struct RateStates {
+    let db: any Connection
+
+    /// Whose rate it is: `user:<id>`, `key:<id>`, or `throttle` for those of sign-in.
+    package struct Entry: Sendable, Equatable {
+        package let subject: String
+        package let name: String
+        package let rate: RateLimiter
+
+        package init(subject: String, name: String, rate: RateLimiter) {
+            self.subject = subject
+            self.name = name
+            self.rate = rate
+        }
+    }
+
+    package func save(_ entries: [Entry]) throws(Problem) {
+        for entry in entries {
+            try db.execute(
+                """
+                INSERT INTO rate_states (subject, name, backlog, updated_at)
+                VALUES (\(entry.subject), \(entry.name), \(String(entry.rate.backlog)),
+                    \(entry.rate.updatedAt))
+                ON CONFLICT (subject, name) DO UPDATE
+                    SET backlog = excluded.backlog, updated_at = excluded.updated_at
+                """)
+        }
+    }
+
+    package func load(_ subject: String) throws(Problem) -> [Entry] {
+        try db.rows(
+            """
+            SELECT name, backlog, updated_at FROM rate_states WHERE subject = \(subject)
+            ORDER BY name
+            """
+        ) { row throws(Problem) in
+            let name = try row.text()
+            let backlog = try row.parsed(try row.text()) { Int128($0) }
+            return Entry(
+                subject: subject, name: name,
+                rate: RateLimiter(backlog: backlog, updatedAt: try row.timestamp()))
+        }
+    }
+
+    package func prune(updatedBefore moment: Timestamp, atMost most: Int) throws(Problem) -> Int {
+        try db.execute(
+            """
+            DELETE FROM rate_states WHERE (subject, name) IN
+                (SELECT subject, name FROM rate_states WHERE updated_at < \(moment)
+                 ORDER BY updated_at LIMIT \(most))
+            """)
+    }
+}

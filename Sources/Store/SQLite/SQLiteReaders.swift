@@ -1,0 +1,81 @@
+import CSQLite
+import Domain
+
+/// Connections that only read, each on a thread of its own, behind one bounded queue.
+///
+/// About as many as cores (sqlite.md 13). A read is one snapshot, and one that runs longer than
+/// `deadline` is interrupted: a reader that stays would keep the write-ahead log from ever being
+/// reset (sqlite.md 9).
+final class SQLiteReaders: Sendable {
+    typealias Unit = SQLiteWriter.Unit
+
+    private static let deadline: Duration = .seconds(5)
+    /// Virtual machine steps between two looks at the clock: some tens of microseconds.
+    private static let stepsBetweenLooks: Int32 = 20_000
+
+    private let queue: BoundedQueue<Unit>
+
+    init(queueCapacity: Int) { queue = BoundedQueue(capacity: queueCapacity) }
+
+    func submit(_ unit: Unit) {
+        switch queue.put(unit) {
+        case .put: break
+        case .full: unit.finish(.overloaded("The store", retryAfter: .seconds(1)))
+        case .closed: unit.finish(.unavailable("The store is closing.", cause: "readers closed"))
+        }
+    }
+
+    func close() { queue.close() }
+
+    /// A thread's body: returns when the queue is closed and drained.
+    func serve(_ connection: SQLiteConnection) {
+        let deadline = Deadline()
+        deadline.watch(connection, every: Self.stepsBetweenLooks)
+        while let units = queue.take(atMost: 1) {
+            for unit in units {
+                deadline.end = ContinuousClock.now + Self.deadline
+                unit.finish(read(unit, on: connection))
+            }
+        }
+        deadline.unwatch(connection)
+    }
+
+    private func read(_ unit: Unit, on connection: SQLiteConnection) -> Problem? {
+        do throws(SQLiteError) {
+            try connection.run("BEGIN")
+        } catch {
+            return error.problem
+        }
+        var outcome: Problem?
+        do throws(Problem) {
+            try unit.run(connection)
+        } catch {
+            outcome = error
+        }
+        do throws(SQLiteError) {
+            if connection.isInTransaction { try connection.run("COMMIT") }
+        } catch {
+            outcome = outcome ?? error.problem
+        }
+        return outcome
+    }
+
+    /// Interrupts a statement that runs past `end`. Used by its thread alone.
+    private final class Deadline {
+        var end = ContinuousClock.now
+
+        func watch(_ connection: SQLiteConnection, every steps: Int32) {
+            sqlite3_progress_handler(
+                connection.handle, steps,
+                { context in
+                    guard let context else { return 0 }
+                    let deadline = Unmanaged<Deadline>.fromOpaque(context).takeUnretainedValue()
+                    return ContinuousClock.now > deadline.end ? 1 : 0
+                }, Unmanaged.passUnretained(self).toOpaque())
+        }
+
+        func unwatch(_ connection: SQLiteConnection) {
+            sqlite3_progress_handler(connection.handle, 0, nil, nil)
+        }
+    }
+}

@@ -1,0 +1,123 @@
+import CSQLite
+import Domain
+
+/// The store in one SQLite file: one writing connection, a few reading ones (sqlite.md).
+package final class SQLiteStore: Database {
+    /// Units waiting for the writer: at 2 ms a group this is about 50 ms of work.
+    package static let writerQueueDefault = 4096
+    private static let readerQueue = 4096
+
+    private let lock: InstallationLock
+    private let writer: SQLiteWriter
+    private let readers: SQLiteReaders
+    private let threads: [WorkThread]
+
+    /// Opens or creates the store, brings its schema up to date, and starts its threads.
+    ///
+    /// - Parameter migrates: false refuses a schema that is not this program's own.
+    package init(
+        file: String, readerCount: Int = 2, writerQueue: Int = writerQueueDefault,
+        migrates: Bool = true
+    ) throws(StoreRefusal) {
+        try SQLiteFile.checkLibrary()
+        lock = try InstallationLock(for: file)
+        try SQLiteFile.prepare(file)
+        let writing = try SQLiteFile.openWriter(file)
+        let schema = try SQLiteSchema.version(of: writing)
+        if migrates {
+            try SQLiteSchema.migrate(writing, from: schema)
+        } else if schema != SQLiteSchema.current {
+            throw .unsuitable("The schema is at version \(schema). Run: gatehouse migrate")
+        }
+        var reading: [SQLiteConnection] = []
+        for _ in 0..<readerCount { reading.append(try SQLiteFile.openReader(file)) }
+
+        let writer = SQLiteWriter(queueCapacity: writerQueue)
+        let readers = SQLiteReaders(queueCapacity: Self.readerQueue)
+        self.writer = writer
+        self.readers = readers
+        var threads: [WorkThread] = []
+        let loan = Loan(writing)
+        threads += [WorkThread(name: "store-writer") { writer.serve(loan.connection) }]
+            .compactMap { $0 }
+        for connection in reading {
+            let loan = Loan(connection)
+            threads += [WorkThread(name: "store-reader") { readers.serve(loan.connection) }]
+                .compactMap { $0 }
+        }
+        self.threads = threads
+        guard threads.count == readerCount + 1 else {
+            writer.close()
+            readers.close()
+            throw .unsuitable("The system has no threads left for the store.")
+        }
+    }
+
+    /// Hands a connection over to the one thread that will use it.
+    /// Unchecked, because the opening thread never touches the connection again.
+    private struct Loan: @unchecked Sendable {
+        let connection: SQLiteConnection
+
+        init(_ connection: SQLiteConnection) { self.connection = connection }
+    }
+
+    package func read<Value: Sendable>(
+        _ body: @escaping @Sendable (any Connection) throws(Problem) -> Value
+    ) async throws(Problem) -> Value {
+        try await outcome(of: body) { readers.submit($0) }
+    }
+
+    package func write<Value: Sendable>(
+        _ body: @escaping @Sendable (any Connection) throws(Problem) -> Value
+    ) async throws(Problem) -> Value {
+        try await outcome(of: body) { writer.submit($0) }
+    }
+
+    private func outcome<Value: Sendable>(
+        of body: @escaping @Sendable (any Connection) throws(Problem) -> Value,
+        submit: (SQLiteWriter.Unit) -> Void
+    ) async throws(Problem) -> Value {
+        let answer = Answer<Value>()
+        let failure: Problem? = await withCheckedContinuation { continuation in
+            submit(
+                SQLiteWriter.Unit(
+                    run: { connection throws(Problem) in answer.value = try body(connection) },
+                    finish: { continuation.resume(returning: $0) }))
+        }
+        if let failure { throw failure }
+        guard let value = answer.value else {
+            throw .internal(cause: "the store answered a unit that it had not run")
+        }
+        return value
+    }
+
+    /// Carries a body's result from the store's thread to the waiting task.
+    /// Unchecked, because the thread writes before the continuation resumes and the task reads
+    /// after.
+    private final class Answer<Value: Sendable>: @unchecked Sendable {
+        var value: Value?
+    }
+
+    package var writerFigures: SQLiteWriterFigures { writer.current }
+
+    /// Serves what is queued, checkpoints, closes. Blocks until the threads have ended.
+    package func close() {
+        readers.close()
+        writer.close()
+        for thread in threads { thread.join() }
+        lock.release()
+    }
+
+    /// The library's version and source id, and whether it has the WAL-reset fix (sqlite.md 1).
+    package static var library: (version: String, sourceID: String, hasWALResetFix: Bool) {
+        let number = sqlite3_libversion_number()
+        let isFixed =
+            number >= 3_051_003 || (3_050_007..<3_051_000).contains(number)
+            || (3_044_006..<3_045_000).contains(number)
+        return (
+            String(cString: sqlite3_libversion()), String(cString: sqlite3_sourceid()), isFixed
+        )
+    }
+}
+
+package typealias SQLiteWriterFigures = SQLiteWriter.Figures

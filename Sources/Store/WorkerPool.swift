@@ -1,0 +1,52 @@
+/// A few threads for work that computes, behind one bounded queue.
+package final class WorkerPool: Sendable {
+    private typealias Job = @Sendable () -> Void
+
+    package enum Outcome<Value: Sendable>: Sendable {
+        case done(Value?)
+        /// The queue is full, or the pool is closed; the work was not begun.
+        case full
+    }
+
+    private let queue: BoundedQueue<Job>
+    private let threads: [WorkThread]
+
+    /// - Parameter start: runs once on each thread, such as to set its priority.
+    package init(
+        name: String, threads count: Int, queue capacity: Int,
+        start: @escaping @Sendable () -> Void = {}
+    ) throws(StoreRefusal) {
+        let queue = BoundedQueue<Job>(capacity: capacity)
+        self.queue = queue
+        threads = (0..<count).compactMap { _ in
+            WorkThread(name: name) {
+                start()
+                while let jobs = queue.take(atMost: 1) {
+                    for job in jobs { job() }
+                }
+            }
+        }
+        guard threads.count == count else {
+            queue.close()
+            throw .unsuitable("The system has no threads left for \(name).")
+        }
+    }
+
+    package func run<Value: Sendable>(
+        _ body: @escaping @Sendable () -> Value?
+    ) async -> Outcome<Value> {
+        await withCheckedContinuation { continuation in
+            let outcome = queue.put { continuation.resume(returning: .done(body())) }
+            switch outcome {
+            case .put: break
+            case .full, .closed: continuation.resume(returning: .full)
+            }
+        }
+    }
+
+    /// Finishes what is queued; blocks until the threads have ended.
+    package func close() {
+        queue.close()
+        for thread in threads { thread.join() }
+    }
+}
