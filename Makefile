@@ -1,0 +1,97 @@
+# Gatehouse: `make run` serves it, `make test` passes every test. `make help` lists the rest.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# Passed on to the server (`make run ARGS="--config my.yaml"`) or to pytest (`make test-api
+# ARGS="-k keys"`).
+ARGS ?=
+
+# One build folder a purpose: a release, a debug or a core build never throws away another's work.
+RELEASE := .build
+TEST := .build-test
+CORE := .build-core
+BINARY := $(RELEASE)/release/gatehouse
+
+# What the binary is made of. Folders are listed too: theirs is the time that changes when a file
+# is removed.
+SOURCES := Package.swift $(shell find Sources)
+
+# The binary that the API tests start; GATEHOUSE_BINARY=… tests another, such as a release.
+GATEHOUSE_BINARY ?= $(CURDIR)/$(TEST)/debug/gatehouse
+export GATEHOUSE_BINARY
+VENV := .venv
+PYTEST := $(VENV)/bin/python -m pytest Tests/api -o cache_dir=$(CURDIR)/.cache/pytest
+REQUIREMENTS := Tests/api/requirements.txt
+
+# Not spelt $(MAKE) in a recipe: make runs every line with that word even under `make -n`, and the
+# whole of `make test` is one such line.
+AGAIN := $(MAKE) --no-print-directory
+
+# $(call stage,NAME,COMMAND): runs a command of `make test` and says how long it took.
+define stage
+	echo "== $(1)"; at=$$SECONDS; \
+	$(2) || { echo "== $(1): FAILED after $$((SECONDS - at)) s"; exit 1; }; \
+	echo "== $(1): $$((SECONDS - at)) s";
+endef
+
+.PHONY: help run build test test-core test-api soak tested-binary lint format packages clean
+
+help: ## Shows this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(BINARY) ## Builds a release and serves on SQLite, nothing to set up (ARGS="…")
+	@exec $(BINARY) serve $(ARGS)
+
+build: $(BINARY) ## Builds the release: .build/release/gatehouse
+
+# The touch: a build that changes nothing in the binary leaves its time as it was, and make would
+# build again at every call.
+$(BINARY): $(SOURCES) | packages
+	swift build -c release --product gatehouse --static-swift-stdlib --scratch-path $(RELEASE)
+	@touch $@
+
+# XCTest is off because no test here uses it, and its "Executed 0 tests" reads like an alarm.
+test: ## Installs what is missing, then runs every test; the last line is the time it took
+	@$(call stage,system packages,tools/system-packages test) \
+	$(call stage,style,$(AGAIN) lint) \
+	$(call stage,build,swift build --build-tests --scratch-path $(TEST)) \
+	$(call stage,Swift tests,swift test --skip-build --disable-xctest --scratch-path $(TEST)) \
+	$(call stage,API tests,$(AGAIN) test-api) \
+	echo "== all passed in $$SECONDS s"
+
+test-core: ## Runs the tests of Domain and Store alone, without the HTTP stack
+	GATEHOUSE_ROOMS=core swift test --disable-xctest --scratch-path $(CORE)
+
+test-api: tested-binary $(VENV)/made-from.txt ## Runs the API tests (Python) on the debug build
+	$(PYTEST) -m "not soak" $(ARGS)
+
+soak: tested-binary $(VENV)/made-from.txt ## Runs the long API tests, which `make test` leaves out
+	$(PYTEST) -m soak $(ARGS)
+
+tested-binary:
+	@[[ -x $$GATEHOUSE_BINARY ]] \
+		|| { echo "There is no $$GATEHOUSE_BINARY; 'make test' builds it." >&2; exit 1; }
+
+# Named after its last step, so that an install cut short is done again.
+$(VENV)/made-from.txt: $(REQUIREMENTS)
+	@if cmp --silent $< $@; then touch $@; exit; fi; \
+	rm -rf $(VENV); \
+	python3 -m venv $(VENV); \
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-input \
+		--require-hashes --requirement $<; \
+	cp $< $@
+
+lint: ## Checks the style of the Swift files
+	swift format lint --strict --parallel --recursive Sources Tests Package.swift
+
+format: ## Puts the Swift files into that style
+	swift format --in-place --parallel --recursive Sources Tests Package.swift
+
+packages: ## Installs the system packages that a build needs
+	@tools/system-packages
+
+clean: ## Removes everything built; data/ stays
+	rm -rf $(RELEASE) $(TEST) $(CORE) $(VENV) .cache

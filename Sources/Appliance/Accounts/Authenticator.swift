@@ -1,0 +1,310 @@
+import Crypto
+import Domain
+import HTTPTypes
+import Store
+import Synchronization
+
+/// Finds out who a request is from. Warm, it takes no await and no look at the store: a token's
+/// signature is checked once and remembered, and whether its session, owner and key still stand is
+/// asked of live state that every change updates before it is answered.
+final class Authenticator: Sendable {
+    /// Verified tokens: about 700 bytes each, so 16 MiB at most.
+    private static let tokensMax = 20_000
+    private static let sessionsMax = 100_000
+    private static let accountsMax = 100_000
+    private static let keysMax = 100_000
+    /// `last_used_at` is this coarse (security K6: no write a request).
+    private static let useGranularity: Duration = .seconds(60)
+
+    private struct LiveSession: Sendable {
+        var session: Session
+        var notedUse: Timestamp
+    }
+
+    private struct LiveKey: Sendable {
+        let presented: APIKeys.Presented
+        let rules: Customer.KeyRules?
+        var notedUse: Timestamp
+        var verifiedSecret: [UInt8]?
+        /// What was made for this key and that state of its owner.
+        var identity: (AccountSnapshot, Identity)?
+    }
+
+    /// What happened in memory and the store has yet to learn.
+    struct Notes: Sendable {
+        var deliveries: [SessionID: (generation: Int64, at: Timestamp)] = [:]
+        var sessionUses: [SessionID: Timestamp] = [:]
+        var keyUses: [APIKeyID: Timestamp] = [:]
+
+        var isEmpty: Bool { deliveries.isEmpty && sessionUses.isEmpty && keyUses.isEmpty }
+    }
+
+    private let store: any Database
+    private let tokens: AccessTokens
+    private let verified = LiveCache<String, AccessToken>(capacity: tokensMax)
+    private let sessions = LiveCache<SessionID, LiveSession>(capacity: sessionsMax)
+    private let accounts = LiveCache<UserID, AccountSnapshot>(capacity: accountsMax)
+    private let keys = LiveCache<String, LiveKey>(capacity: keysMax)
+    private let notes = Mutex(Notes())
+
+    init(store: any Database, tokens: AccessTokens) {
+        self.store = store
+        self.tokens = tokens
+    }
+
+    static let refused = Problem(.unauthorized, "Present a valid access token or API key.")
+
+    /// Throws `unauthorized` for every credential that is not good now, `forbidden` for a key from
+    /// an address that it does not allow.
+    func caller(
+        _ headers: HTTPFields, at now: Timestamp, address: () -> IPAddress?
+    ) async throws(Problem) -> Caller {
+        while true {
+            switch warmCaller(headers, at: now, address: address) {
+            case .known(let caller): return caller
+            case .refused(let problem): throw problem
+            case .cold(let piece): try await load(piece)
+            }
+        }
+    }
+
+    /// What memory alone can say about a credential.
+    enum Warm {
+        case known(Caller)
+        case refused(Problem)
+        /// A piece has to be loaded first.
+        case cold(Piece)
+    }
+
+    enum Piece {
+        case session(SessionID)
+        case account(UserID)
+        case key(publicID: String)
+    }
+
+    /// Without an await or a look at the store.
+    func warmCaller(
+        _ headers: HTTPFields, at now: Timestamp, address: () -> IPAddress?
+    ) -> Warm {
+        if let text = headers[.apiKey] { return keyCaller(text, at: now, address: address) }
+        guard let authorization = headers[.authorization], authorization.utf8.count > 7,
+            Self.isBearer(authorization)
+        else { return .refused(Self.refused) }
+        let text = String(authorization.dropFirst(7))
+        return APIKeyText.hasPrefix(text)
+            ? keyCaller(text, at: now, address: address) : tokenCaller(text, at: now)
+    }
+
+    /// The scheme's name has no case (RFC 9110, 11.1).
+    private static func isBearer(_ authorization: String) -> Bool {
+        zip(authorization.utf8, "bearer ".utf8).allSatisfy { $0 | 0x20 == $1 | 0x20 }
+    }
+
+    /// Throws `unauthorized` when there is no such thing.
+    private func load(_ piece: Piece) async throws(Problem) {
+        let isThere =
+            switch piece {
+            case .session(let id): try await loadSession(id)
+            case .account(let id): try await loadAccount(id)
+            case .key(let publicID): try await loadKey(publicID)
+            }
+        if !isThere { throw Self.refused }
+    }
+
+    // MARK: Access tokens
+
+    private func tokenCaller(_ text: String, at now: Timestamp) -> Warm {
+        guard let token = verifiedToken(text, at: now), now < token.expiresAt else {
+            return .refused(Self.refused)
+        }
+        let isLive: Bool? = sessions.with(token.sessionID) { live in
+            guard live.session.userID == token.userID, live.session.isLive(at: now) else {
+                return false
+            }
+            note(&live, token, at: now)
+            return true
+        }
+        guard let isLive else { return .cold(.session(token.sessionID)) }
+        guard isLive else { return .refused(Self.refused) }
+        guard let snapshot = accounts.with(token.userID, { $0 }) else {
+            return .cold(.account(token.userID))
+        }
+        guard snapshot.account.isActive, snapshot.account.tokenVersion == token.tokenVersion
+        else { return .refused(Self.refused) }
+        return .known(
+            Caller(
+                snapshot: snapshot, credential: .session(token.sessionID),
+                identity: snapshot.identity))
+    }
+
+    /// A signature is checked once for each token. A key that is dropped from the ring takes effect
+    /// here when the token expires, which is what the ring waits for before it drops a key.
+    private func verifiedToken(_ text: String, at now: Timestamp) -> AccessToken? {
+        if let known = verified.with(text, { $0 }) { return known }
+        guard let token = tokens.verify(text, at: now) else { return nil }
+        verified.put(text, token)
+        return token
+    }
+
+    private func loadSession(_ id: SessionID) async throws(Problem) -> Bool {
+        try await sessions.load(id) { () throws(Problem) in
+            try await self.store.read { db throws(Problem) in
+                try db.sessions.find(id)
+            }.map { LiveSession(session: $0, notedUse: $0.lastUsedAt) }
+        }
+    }
+
+    /// The first token of the newest generation to be seen ends the time in which the generation
+    /// before may be used again.
+    private func note(_ live: inout LiveSession, _ token: AccessToken, at now: Timestamp) {
+        let isDelivery =
+            token.generation == live.session.generation && live.session.deliveredAt == nil
+        let isUse = now - live.notedUse >= Self.useGranularity
+        guard isDelivery || isUse else { return }
+        if isDelivery { live.session.deliveredAt = now }
+        if isUse { live.notedUse = now }
+        notes.withLock { notes in
+            if isDelivery { notes.deliveries[token.sessionID] = (token.generation, now) }
+            if isUse { notes.sessionUses[token.sessionID] = now }
+        }
+    }
+
+    /// When a generation was delivered, as far as memory knows ahead of the store.
+    func delivery(of session: SessionID, generation: Int64) -> Timestamp? {
+        let live = sessions.with(session) { live in
+            live.session.generation == generation ? live.session.deliveredAt : nil
+        }
+        if let live, let live { return live }
+        return notes.withLock { notes in
+            notes.deliveries[session].flatMap { $0.generation == generation ? $0.at : nil }
+        }
+    }
+
+    // MARK: API keys
+
+    private func keyCaller(
+        _ text: String, at now: Timestamp, address: () -> IPAddress?
+    ) -> Warm {
+        // The checksum first: an invented key costs no look-up (security K2).
+        guard let presented = APIKeyText(text) else { return .refused(Self.refused) }
+        guard let live = keys.with(presented.publicID, { $0 }) else {
+            return .cold(.key(publicID: presented.publicID))
+        }
+        let key = live.presented.key
+        guard holds(presented, live), key.isLive(at: now),
+            live.presented.until.map({ now < $0 }) ?? true
+        else { return .refused(Self.refused) }
+        guard let snapshot = accounts.with(key.userID, { $0 }) else {
+            return .cold(.account(key.userID))
+        }
+        guard snapshot.account.isActive else { return .refused(Self.refused) }
+        if !key.allowedNetworks.isEmpty {
+            guard let address = address(),
+                key.allowedNetworks.contains(where: { $0.contains(address) })
+            else {
+                return .refused(
+                    Problem(.forbidden, "This key is not allowed from this address."))
+            }
+        }
+        if now - live.notedUse >= Self.useGranularity { noteUse(of: live, at: now) }
+        return .known(
+            Caller(
+                snapshot: snapshot, credential: .key(key, live.rules),
+                identity: identity(of: live, snapshot)))
+    }
+
+    /// A secret is hashed once: the one that was right is remembered with its key, as a verified
+    /// token is, and compared.
+    private func holds(_ presented: APIKeyText, _ live: LiveKey) -> Bool {
+        let secret = Array(presented.secret.utf8)
+        if let known = live.verifiedSecret { return ConstantTime.areEqual(secret, known) }
+        let hash = Array(SHA256.hash(data: secret))
+        guard ConstantTime.areEqual(hash, live.presented.secretHash) else { return false }
+        keys.with(live.presented.publicID) { $0.verifiedSecret = secret }
+        return true
+    }
+
+    private func noteUse(of live: LiveKey, at now: Timestamp) {
+        keys.with(live.presented.publicID) { $0.notedUse = now }
+        notes.withLock { $0.keyUses[live.presented.key.id] = now }
+    }
+
+    /// Made once for a key and a state of its owner.
+    private func identity(of live: LiveKey, _ snapshot: AccountSnapshot) -> Identity {
+        if let (owner, identity) = live.identity, owner === snapshot { return identity }
+        let key = live.presented.key
+        let identity = Identity(snapshot.account, plan: snapshot.plan, key: key)
+        // Not for a key that was changed and loaded again meanwhile.
+        keys.with(live.presented.publicID) { current in
+            if current.presented.key == key { current.identity = (snapshot, identity) }
+        }
+        return identity
+    }
+
+    private func loadKey(_ publicID: String) async throws(Problem) -> Bool {
+        try await keys.load(publicID) { () throws(Problem) in
+            try await self.store.read { db throws(Problem) in
+                try db.apiKeys.find(publicID: publicID)
+            }.map { presented in
+                let key = presented.key
+                let rules =
+                    key.limits.all.isEmpty
+                    ? nil : Customer.KeyRules(id: key.id, rules: Ruleset(key.limits))
+                return LiveKey(
+                    presented: presented, rules: rules, notedUse: key.lastUsedAt ?? .epoch)
+            }
+        }
+    }
+
+    // MARK: Accounts
+
+    /// Nil when there is no such account.
+    func account(_ id: UserID) async throws(Problem) -> AccountSnapshot? {
+        while true {
+            if let known = accounts.with(id, { $0 }) { return known }
+            if !(try await loadAccount(id)) { return nil }
+        }
+    }
+
+    private func loadAccount(_ id: UserID) async throws(Problem) -> Bool {
+        try await accounts.load(id) { () throws(Problem) in
+            try await self.store.read { db throws(Problem) in
+                guard let account = try db.accounts.find(id) else { return nil }
+                let plan = try db.subscriptions.active(of: id)?.planSlug
+                return AccountSnapshot(account, plan: plan)
+            }
+        }
+    }
+
+    // MARK: Changes, after their commit and before their answer
+
+    func forget(account id: UserID) { accounts.invalidate(id) }
+
+    func forget(sessions ids: [SessionID]) {
+        for id in ids { sessions.invalidate(id) }
+    }
+
+    func forget(key: APIKey) {
+        keys.invalidate(key.publicID)
+        if let previous = key.previousPublicID { keys.invalidate(previous) }
+    }
+
+    // MARK: Notes for the store
+
+    func takeNotes() -> Notes {
+        notes.withLock { notes in
+            let taken = notes
+            notes = Notes()
+            return taken
+        }
+    }
+
+    /// The store did not take them; what was noted since wins.
+    func putBack(_ taken: Notes) {
+        notes.withLock { notes in
+            notes.deliveries.merge(taken.deliveries) { newer, _ in newer }
+            notes.sessionUses.merge(taken.sessionUses) { newer, _ in newer }
+            notes.keyUses.merge(taken.keyUses) { newer, _ in newer }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+import Domain
+import Store
+
+/// Passwords: forgotten, reset, changed; and the end of an account.
+extension Appliance {
+    /// Links that set a password live this long (security T10).
+    private static let resetTTL: Duration = .seconds(3600)
+
+    /// The same answer and work whether there is such an account or not (security E1).
+    func forgotPassword(
+        _ email: EmailAddress, from origin: Origin, at now: Timestamp
+    ) async throws(Problem) {
+        try throttleMail(to: email, from: origin, at: now)
+        let token = OpaqueToken()
+        let isWanted = try await store.write { db throws(Problem) -> Bool in
+            let account = try db.accounts.find(email)
+            try db.audit.append(
+                origin.event(
+                    "user.password_forgotten", by: .anonymous,
+                    on: account.map { "user:\($0.id)" } ?? "user:unknown"),
+                at: now)
+            guard let account, account.isActive else { return false }
+            try self.insertReset(token, of: account, db, at: now)
+            return true
+        }
+        if isWanted {
+            let letter = Letter.reset(publicURL: configuration.publicURL, token: token.secret)
+            await mail(letter, to: email, at: now)
+        }
+    }
+
+    func insertReset(
+        _ token: OpaqueToken, of account: Account, _ db: any Connection, at now: Timestamp
+    ) throws(Problem) {
+        try db.oneTimeTokens.insert(
+            hash: token.hash, purpose: .reset, user: account.id, email: account.email, at: now,
+            expiresAt: now + Self.resetTTL)
+    }
+
+    func resetPassword(
+        _ token: Secret, to password: Secret, from origin: Origin, at now: Timestamp
+    ) async throws(Problem) {
+        try throttleGuesses(from: origin, at: now)
+        try policy.check(password, about: [], field: "password")
+        let hash = try await hasher.hash(password)
+        let tokenHash = OpaqueToken.hash(of: token)
+        let (account, ended) = try await store.write { db throws(Problem) in
+            guard
+                let redeemed = try db.oneTimeTokens.redeem(tokenHash, purpose: .reset, at: now),
+                let user = redeemed.user, var account = try db.accounts.find(user),
+                account.isActive, account.email == redeemed.email
+            else { throw Problem(.invalidToken, "This link is not valid any more.") }
+            // Whoever reads this mailbox has the address.
+            account.isEmailVerified = true
+            account.tokenVersion += 1
+            account.updatedAt = now
+            _ = try db.accounts.update(account)
+            try db.accounts.setPassword(hash, of: user, at: now)
+            try db.oneTimeTokens.revokeAll(of: user)
+            let ended = try db.sessions.revokeAll(of: user, at: now)
+            try db.audit.append(
+                origin.event("user.password_reset", by: .user(user), on: "user:\(user)"), at: now)
+            return (account, ended)
+        }
+        authenticator.forget(account: account.id)
+        authenticator.forget(sessions: ended)
+        throttle.reset(.loginByAccount, account.email.description)
+        await mail(.passwordChanged(publicURL: configuration.publicURL), to: account.email, at: now)
+    }
+
+    func changePassword(
+        of caller: Caller, from current: Secret, to new: Secret, origin: Origin,
+        at now: Timestamp
+    ) async throws(Problem) {
+        let hash = try await confirm(current, of: caller, at: now)
+        try policy.check(
+            new, about: [caller.account.email.description, caller.account.name ?? ""],
+            field: "new_password")
+        let newHash = try await hasher.hash(new)
+        let user = caller.userID
+        let kept = caller.sessionID
+        let ended = try await store.write { db throws(Problem) in
+            guard try db.accounts.credentials(user)?.passwordHash == hash else {
+                throw Problem(.conflict, "The password was changed meanwhile.")
+            }
+            try db.accounts.setPassword(newHash, of: user, at: now)
+            try db.oneTimeTokens.revokeAll(of: user)
+            try db.audit.append(
+                origin.event("user.password_changed", by: .user(user), on: "user:\(user)"),
+                at: now)
+            return try db.sessions.revokeAll(of: user, except: kept, at: now)
+        }
+        authenticator.forget(account: user)
+        authenticator.forget(sessions: ended)
+        await mail(
+            .passwordChanged(publicURL: configuration.publicURL), to: caller.account.email, at: now)
+    }
+
+    /// Checks the current password of somebody who is signed in; returns the hash it matched.
+    func confirm(
+        _ password: Secret, of caller: Caller, at now: Timestamp
+    ) async throws(Problem) -> String {
+        try throttle.take(.passwordByAccount, "\(caller.userID)", at: now)
+        let user = caller.userID
+        let hash = try await store.read { db throws(Problem) in
+            try db.accounts.credentials(user)?.passwordHash
+        }
+        guard try await hasher.verify(password, against: hash), let hash else {
+            throw Problem(.invalidCredentials, "The current password is wrong.")
+        }
+        throttle.reset(.passwordByAccount, "\(user)")
+        return hash
+    }
+
+    func updateProfile(
+        of caller: Caller, name: String??, email: EmailAddress?, from origin: Origin,
+        at now: Timestamp
+    ) async throws(Problem) -> AccountSnapshot {
+        let token = OpaqueToken()
+        let user = caller.userID
+        let (snapshot, isNewAddress) = try await store.write { db throws(Problem) in
+            guard var account = try db.accounts.find(user) else { throw Authenticator.refused }
+            let isNewAddress = email.map { $0 != account.email } ?? false
+            if let name { account.name = name }
+            if let email, isNewAddress {
+                account.email = email
+                account.isEmailVerified = false
+            }
+            account.updatedAt = now
+            guard try db.accounts.update(account) else {
+                throw Problem(.emailTaken, "There is an account with this e-mail address.")
+            }
+            if isNewAddress {
+                try db.oneTimeTokens.revokeAll(of: user)
+                try self.insertVerification(token, of: account, db, at: now)
+            }
+            try db.audit.append(
+                origin.event(
+                    isNewAddress ? "user.email_changed" : "user.updated", by: .user(user),
+                    on: "user:\(user)"),
+                at: now)
+            let plan = try db.subscriptions.active(of: user)?.planSlug
+            return (AccountSnapshot(account, plan: plan), isNewAddress)
+        }
+        authenticator.forget(account: user)
+        if isNewAddress { await mail(verification(token), to: snapshot.account.email, at: now) }
+        return snapshot
+    }
+
+    /// Everything personal goes; the audit rows stay, without addresses.
+    func deleteAccount(
+        of caller: Caller, from origin: Origin, at now: Timestamp
+    ) async throws(Problem) {
+        let user = caller.userID
+        let ended = try await store.write { db throws(Problem) in
+            if caller.account.role == .admin, try db.accounts.activeAdmins(besides: user) == 0 {
+                throw Self.lastAdmin
+            }
+            let ended = try db.sessions.revokeAll(of: user, at: now)
+            guard try db.accounts.delete(user) else { throw Authenticator.refused }
+            try db.audit.append(
+                AuditEvent(
+                    action: "user.deleted", actor: .user(user), target: "user:\(user)",
+                    requestID: origin.requestID),
+                at: now)
+            try db.audit.eraseAddresses(of: user)
+            return ended
+        }
+        authenticator.forget(account: user)
+        authenticator.forget(sessions: ended)
+        gatekeeper.forget(user)
+    }
+
+    static let lastAdmin = Problem(
+        .lastAdmin, "This is the last active admin; make another one first.")
+}

@@ -1,0 +1,88 @@
+import Crypto
+import Domain
+import Logging
+import NIOCore
+import ServiceLifecycle
+import Store
+
+/// The whole appliance, wired. The daemon runs it, and tests start the same value.
+package final class Appliance: Sendable {
+    typealias RequestContext = Context
+
+    let configuration: Configuration
+    let store: any Database
+    let clock: WallClock
+    let logger: Logger
+    let hasher: PasswordHasher
+    let policy: PasswordPolicy
+    let keyRing: KeyRing
+    let tokens: AccessTokens
+    let authenticator: Authenticator
+    let gatekeeper: Gatekeeper
+    let throttle: Throttle
+    let mailbox: Mailbox
+    let readiness: Readiness
+
+    /// Nothing is listening yet and nothing runs in the background: `serve` does both.
+    package init(
+        configuration: Configuration, store: any Database, clock: WallClock = .system,
+        logger: Logger
+    ) throws {
+        self.configuration = configuration
+        self.store = store
+        self.clock = clock
+        self.logger = logger
+        let auth = configuration.auth
+        hasher = try PasswordHasher(
+            cost: PasswordHasher.Cost(
+                memoryKiB: UInt32(auth.argon2MemoryKiB), iterations: UInt32(auth.argon2Iterations)),
+            threads: auth.argon2Threads > 0 ? auth.argon2Threads : Machine.coreCount,
+            queue: auth.argon2Queue)
+        policy = PasswordPolicy(lengthMin: auth.passwordMinLength)
+        keyRing = try KeyRing(
+            path: configuration.dataDirectory + "/signing-keys.json", algorithm: auth.algorithm,
+            tokenTTL: auth.accessTokenTTL, now: clock.now())
+        tokens = AccessTokens(
+            keys: keyRing, issuer: configuration.issuer, audience: auth.audience,
+            ttl: auth.accessTokenTTL)
+        let authenticator = Authenticator(store: store, tokens: tokens)
+        self.authenticator = authenticator
+        gatekeeper = Gatekeeper(store: store) { authenticator.forget(account: $0) }
+        throttle = Throttle(isEnabled: configuration.limits.authEnabled)
+        mailbox = Mailbox(
+            directory: configuration.dataDirectory + "/mailbox", from: configuration.mail.from)
+        readiness = Readiness(
+            store: store, directory: configuration.dataDirectory, clock: clock)
+    }
+
+    /// Every route, in one list: it is served, tested and described from here.
+    package var routes: [Route] {
+        systemRoutes + authenticationRoutes + sessionRoutes + accountRoutes + apiKeyRoutes
+            + planRoutes + usageRoutes + itemRoutes + gateRoutes + adminRoutes + auditRoutes
+    }
+
+    /// What must be in place before the first request: starter plans, setup token, throttles.
+    package func prepare() async throws(Problem) {
+        try await createStarterPlans()
+        let kept = try await store.read { db throws(Problem) in
+            try db.rateStates.load(Throttle.subject)
+        }
+        throttle.restore(kept)
+        try await offerSetup()
+    }
+
+    /// The HTTP server and the background work, as services of one group: the group stops the
+    /// server first, then what it relied on.
+    package func services(
+        onListening: @escaping @Sendable (any Channel) async -> Void
+    ) -> [any Service] {
+        [
+            Checkpointer(appliance: self), Upkeep(appliance: self),
+            ControlListener(appliance: self),
+            listener(onListening: onListening),
+        ]
+    }
+
+    /// After the services have ended: the threads, and then the store is the caller's to close.
+    package func close() { hasher.close() }
+}

@@ -1,0 +1,110 @@
+import ArgumentParser
+import Domain
+import Glibc
+import Logging
+import Store
+
+/// Where an installation is: what every command can be told.
+struct InstallationOptions: ParsableArguments {
+    @Option(help: "The configuration file.")
+    var config: String?
+
+    @Option(help: "Where the store, keys and mailbox are (default: ./data).")
+    var dataDir: String?
+
+    func configuration() throws -> Configuration {
+        var configuration: Configuration
+        do {
+            configuration = try ConfigurationLoader.load(
+                file: config, environment: Machine.environment)
+        } catch {
+            throw CommandRefusal(.configuration, "\(error)")
+        }
+        if let dataDir { configuration.dataDirectory = dataDir }
+        return configuration
+    }
+}
+
+/// A command that could not do its work: one line, and the exit code that scripts look at.
+struct CommandRefusal: Error {
+    /// sysexits.h, as far as the contract uses it.
+    enum Code: Int32 {
+        case failed = 1
+        case damaged = 65
+        case inUse = 69
+        case cannotCreate = 73
+        case configuration = 78
+    }
+
+    let code: Code
+    let line: String
+
+    init(_ code: Code, _ line: String) {
+        self.code = code
+        self.line = line
+    }
+
+    init(_ refusal: StoreRefusal) {
+        line = refusal.description
+        code =
+            switch refusal {
+            case .inUse: .inUse
+            case .damaged, .newerSchema: .damaged
+            case .cannotCreate: .cannotCreate
+            case .unsuitable: .failed
+            }
+    }
+
+    init(_ problem: Problem) {
+        let reasons = problem.errors.map { "\($0.field): \($0.message)" }
+        code = .failed
+        line = ([problem.cause ?? problem.detail] + reasons).joined(separator: " ")
+    }
+}
+
+/// Runs a command's body and ends the process with the right code and one line on standard error.
+func orRefuse<Value>(_ body: () async throws -> Value) async throws -> Value {
+    do {
+        return try await body()
+    } catch let refusal as CommandRefusal {
+        throw report(refusal)
+    } catch let refusal as StoreRefusal {
+        throw report(CommandRefusal(refusal))
+    } catch let problem as Problem {
+        throw report(CommandRefusal(problem))
+    } catch let failure as SafeFile.Failure {
+        throw report(CommandRefusal(.cannotCreate, failure.reason))
+    }
+}
+
+private func report(_ refusal: CommandRefusal) -> ExitCode {
+    printError("gatehouse: \(refusal.line)")
+    return ExitCode(refusal.code.rawValue)
+}
+
+func printError(_ line: String) {
+    let bytes = Array((line + "\n").utf8)
+    _ = write(2, bytes, bytes.count)
+}
+
+extension Configuration {
+    /// The SQLite file that `store.url` names; a relative path that begins with `data/` is in the
+    /// data directory.
+    var storeFile: String {
+        let path = String(store.url.dropFirst("sqlite:".count))
+        return path.hasPrefix("data/") ? dataDirectory + path.dropFirst(4) : path
+    }
+
+    func openStore(migrates: Bool = true) throws -> SQLiteStore {
+        try SafeFile.makeDirectory(dataDirectory)
+        return try SQLiteStore(
+            file: storeFile, readerCount: store.readers, writerQueue: store.writerQueue,
+            migrates: migrates)
+    }
+
+    func logger() -> Logger {
+        var logger = Logger(label: "gatehouse") { _ in JSONLogHandler() }
+        logger.logLevel = Logger.Level(rawValue: log.level) ?? .info
+        return logger
+    }
+}

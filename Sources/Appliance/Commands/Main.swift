@@ -1,0 +1,14 @@
+import ArgumentParser
+
+@main
+struct Gatehouse: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "gatehouse",
+        abstract: "Sign-in, API keys, plans, limits and usage for a small team's service.",
+        subcommands: [
+            ServeCommand.self, AdminCommand.self, KeysCommand.self, MigrateCommand.self,
+            CheckCommand.self, VersionCommand.self,
+        ])
+
+    static let version = "0.1.0"
+}

@@ -1,0 +1,46 @@
+import ArgumentParser
+import Domain
+import Store
+
+struct MigrateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "migrate",
+        abstract: "Bring the store's schema up to date (serve does it too).")
+
+    @OptionGroup var installation: InstallationOptions
+
+    @Flag(help: "Only say which version the store has.")
+    var status = false
+
+    @Flag(help: "Only say what would be done.")
+    var dryRun = false
+
+    @Flag(help: "Print the result as JSON.")
+    var json = false
+
+    func run() async throws {
+        try await orRefuse {
+            let configuration = try installation.configuration()
+            let before = try SQLiteInspection(file: configuration.storeFile).schemaVersion
+            let target = SQLiteSchema.current
+            if !status, !dryRun {
+                let store = try configuration.openStore()
+                store.close()
+            }
+            let now = status || dryRun ? before : target
+            if json {
+                var writer = JSONWriter()
+                writer.object { json in
+                    json.member("schema", Int64(now))
+                    json.member("target", Int64(target))
+                    json.member("pending", Int64(target - now))
+                }
+                print(String(decoding: writer.bytes, as: UTF8.self))
+            } else if now < target {
+                print("The store has schema \(now); \(target - now) migrations are pending.")
+            } else {
+                print("The store has schema \(now), which is this program's.")
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+import Domain
+
+/// Everything that can be configured, with its defaults. `config/gatehouse.yaml` is the manual; a
+/// test compares the two.
+package struct Configuration: Sendable, Equatable {
+    package struct Server: Sendable, Equatable {
+        package var listen = ListenAddress(host: "127.0.0.1", port: 8080)
+        /// Nil: `http://` and the listening address.
+        package var publicURL: String?
+        package var allowedHosts: [String] = []
+        package var trustedProxies: [Network] = []
+        package var connectionsMax = 4096
+        package var connectionsPerAddressMax = 1024
+        package var headerTimeout: Duration = .seconds(10)
+        package var bodyTimeout: Duration = .seconds(30)
+        package var idleTimeout: Duration = .seconds(60)
+        package var drainTimeout: Duration = .seconds(20)
+    }
+
+    package struct Store: Sendable, Equatable {
+        /// `sqlite:` and a path; a relative one is inside the data directory's parent.
+        package var url = "sqlite:data/gatehouse.db"
+        package var readers = 2
+        package var writerQueue = 4096
+    }
+
+    package struct Auth: Sendable, Equatable {
+        package var requireVerifiedEmail = false
+        package var passwordMinLength = 10
+        package var accessTokenTTL: Duration = .seconds(900)
+        package var refreshTokenTTL: Duration = .seconds(30 * 86_400)
+        package var sessionTTL: Duration = .seconds(90 * 86_400)
+        package var refreshGrace: Duration = .seconds(10)
+        package var algorithm = SigningAlgorithm.edDSA
+        package var signingKeyMaxAge: Duration = .seconds(90 * 86_400)
+        package var issuer: String?
+        package var audience = "gatehouse"
+        package var argon2MemoryKiB = 19_456
+        package var argon2Iterations = 2
+        package var argon2Threads = 0
+        package var argon2Queue = 64
+    }
+
+    package struct Limits: Sendable, Equatable {
+        package var authEnabled = true
+        package var checkpointInterval: Duration = .seconds(1)
+        package var apiPerMinuteUser = 6000
+        package var apiPerMinuteAddress = 12_000
+    }
+
+    package struct Mail: Sendable, Equatable {
+        package var transport = "mailbox"
+        package var from = "Gatehouse <gatehouse@localhost>"
+    }
+
+    package struct Log: Sendable, Equatable {
+        package var level = "info"
+        package var requests = "errors"
+    }
+
+    package var server = Server()
+    package var store = Store()
+    package var auth = Auth()
+    package var limits = Limits()
+    package var mail = Mail()
+    package var log = Log()
+    /// Where the store, keys and mailbox are; `--data-dir`.
+    package var dataDirectory = "data"
+
+    package init() {}
+
+    package var publicURL: String { server.publicURL ?? "http://\(server.listen)" }
+
+    package var issuer: String { auth.issuer ?? publicURL }
+}
+
+/// `HOST:PORT`, with an IPv6 host in brackets. Port 0 takes any free one.
+package struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
+    package var host: String
+    package var port: Int
+
+    package init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    package init?(_ text: String) {
+        guard let colon = text.lastIndex(of: ":"),
+            let port = UInt16(text[text.index(after: colon)...])
+        else { return nil }
+        var host = String(text[..<colon])
+        if host.hasPrefix("["), host.hasSuffix("]") {
+            host = String(host.dropFirst().dropLast())
+        } else if host.contains(":") {
+            return nil
+        }
+        guard !host.isEmpty else { return nil }
+        self.init(host: host, port: Int(port))
+    }
+
+    package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+}

@@ -1,0 +1,213 @@
+import Domain
+
+/// One key of the configuration: its name, what its value must look like, and where it goes.
+package struct ConfigurationKey: Sendable {
+    package let name: String
+    /// What was expected, for the message that refuses a value.
+    package let expected: String
+    let isList: Bool
+    /// False when the value is not what was expected.
+    let set: @Sendable (inout Configuration, [String]) -> Bool
+    /// The value as it would be written.
+    package let shown: @Sendable (Configuration) -> String
+
+    /// `server.listen` is `GATEHOUSE_SERVER_LISTEN`.
+    package var environmentName: String {
+        "GATEHOUSE_" + name.uppercased().map { $0 == "." ? "_" : String($0) }.joined()
+    }
+
+    private static func scalar<Value>(
+        _ name: String, _ expected: String,
+        _ path: any WritableKeyPath<Configuration, Value> & Sendable,
+        parse: @escaping @Sendable (String) -> Value?,
+        show: @escaping @Sendable (Value) -> String
+    ) -> ConfigurationKey {
+        ConfigurationKey(
+            name: name, expected: expected, isList: false,
+            set: { configuration, texts in
+                guard texts.count == 1, let value = parse(texts[0]) else { return false }
+                configuration[keyPath: path] = value
+                return true
+            },
+            shown: { show($0[keyPath: path]) })
+    }
+
+    private static func list<Value>(
+        _ name: String, _ expected: String,
+        _ path: any WritableKeyPath<Configuration, [Value]> & Sendable,
+        parse: @escaping @Sendable (String) -> Value?,
+        show: @escaping @Sendable (Value) -> String
+    ) -> ConfigurationKey {
+        ConfigurationKey(
+            name: name, expected: expected, isList: true,
+            set: { configuration, texts in
+                let values = texts.compactMap(parse)
+                guard values.count == texts.count else { return false }
+                configuration[keyPath: path] = values
+                return true
+            },
+            shown: { "[" + $0[keyPath: path].map(show).joined(separator: ", ") + "]" })
+    }
+
+    private static func integer(
+        _ name: String, _ range: ClosedRange<Int>,
+        _ path: any WritableKeyPath<Configuration, Int> & Sendable
+    ) -> ConfigurationKey {
+        scalar(
+            name, "a whole number from \(range.lowerBound) to \(range.upperBound)", path,
+            parse: { Int($0).flatMap { range.contains($0) ? $0 : nil } }, show: { String($0) })
+    }
+
+    private static func bool(
+        _ name: String, _ path: any WritableKeyPath<Configuration, Bool> & Sendable
+    ) -> ConfigurationKey {
+        scalar(
+            name, "true or false", path,
+            parse: { $0 == "true" ? true : $0 == "false" ? false : nil }, show: { String($0) })
+    }
+
+    private static func duration(
+        _ name: String, _ least: String, _ most: String,
+        _ path: any WritableKeyPath<Configuration, Duration> & Sendable
+    ) -> ConfigurationKey {
+        let range = (DurationText.parse(least) ?? .zero)...(DurationText.parse(most) ?? .zero)
+        return scalar(
+            name, "a duration from \(least) to \(most), such as 500ms, 15m or 30d", path,
+            parse: { DurationText.parse($0).flatMap { range.contains($0) ? $0 : nil } },
+            show: DurationText.show)
+    }
+
+    private static func choice(
+        _ name: String, _ words: [String],
+        _ path: any WritableKeyPath<Configuration, String> & Sendable
+    ) -> ConfigurationKey {
+        scalar(
+            name, "one of " + words.joined(separator: ", "), path,
+            parse: { words.contains($0) ? $0 : nil }, show: { $0 })
+    }
+
+    private static func optionalText(
+        _ name: String, _ expected: String,
+        _ path: any WritableKeyPath<Configuration, String?> & Sendable,
+        isValid: @escaping @Sendable (String) -> Bool
+    ) -> ConfigurationKey {
+        scalar(
+            name, expected, path,
+            parse: { text in text.isEmpty ? .some(nil) : isValid(text) ? .some(text) : nil },
+            show: { $0 ?? "" })
+    }
+
+    private static func text(
+        _ name: String, _ expected: String,
+        _ path: any WritableKeyPath<Configuration, String> & Sendable,
+        isValid: @escaping @Sendable (String) -> Bool
+    ) -> ConfigurationKey {
+        scalar(
+            name, expected, path, parse: { isValid($0) ? $0 : nil }, show: { $0 })
+    }
+}
+
+extension ConfigurationKey {
+    /// Every key there is, in the order of config/gatehouse.yaml.
+    package static let all: [ConfigurationKey] = server + store + auth + limits + mailAndLog
+
+    private static let server: [ConfigurationKey] = [
+        scalar(
+            "server.listen", "HOST:PORT", \.server.listen, parse: { ListenAddress($0) },
+            show: \.description),
+        optionalText(
+            "server.public_url", "http:// or https:// and a host, without a path or slash behind",
+            \.server.publicURL, isValid: isOrigin),
+        list(
+            "server.allowed_hosts", "a list of host names", \.server.allowedHosts,
+            parse: { $0.isEmpty || $0.contains("/") ? nil : $0.lowercased() }, show: { $0 }),
+        list(
+            "server.trusted_proxies", "a list of addresses or networks such as 10.0.0.0/8",
+            \.server.trustedProxies, parse: { Network($0) }, show: \.description),
+        integer("server.connections_max", 1...1_000_000, \.server.connectionsMax),
+        integer(
+            "server.connections_per_address_max", 1...1_000_000,
+            \.server.connectionsPerAddressMax),
+        duration("server.header_timeout", "1s", "5m", \.server.headerTimeout),
+        duration("server.body_timeout", "1s", "10m", \.server.bodyTimeout),
+        duration("server.idle_timeout", "1s", "1h", \.server.idleTimeout),
+        duration("server.drain_timeout", "1s", "10m", \.server.drainTimeout),
+    ]
+
+    private static let store: [ConfigurationKey] = [
+        text("store.url", "sqlite: and a path", \.store.url) {
+            $0.hasPrefix("sqlite:") && $0.utf8.count > 7
+        },
+        integer("store.readers", 1...64, \.store.readers),
+        integer("store.writer_queue", 1...1_000_000, \.store.writerQueue),
+    ]
+
+    private static let auth: [ConfigurationKey] = [
+        bool("auth.require_verified_email", \.auth.requireVerifiedEmail),
+        integer("auth.password_min_length", 8...128, \.auth.passwordMinLength),
+        duration("auth.access_token_ttl", "1s", "1h", \.auth.accessTokenTTL),
+        duration("auth.refresh_token_ttl", "1m", "365d", \.auth.refreshTokenTTL),
+        duration("auth.session_ttl", "1m", "730d", \.auth.sessionTTL),
+        duration("auth.refresh_grace", "0s", "1m", \.auth.refreshGrace),
+        scalar(
+            "auth.algorithm", "one of EdDSA, ES256, RS256, HS256", \.auth.algorithm,
+            parse: { SigningAlgorithm(rawValue: $0) }, show: \.rawValue),
+        duration("auth.signing_key_max_age", "1d", "3650d", \.auth.signingKeyMaxAge),
+        optionalText("auth.issuer", "a URL", \.auth.issuer) { $0.contains("://") },
+        text("auth.audience", "a word", \.auth.audience) { !$0.isEmpty },
+        integer("auth.argon2_memory_kib", 19_456...1_048_576, \.auth.argon2MemoryKiB),
+        integer("auth.argon2_iterations", 2...100, \.auth.argon2Iterations),
+        integer("auth.argon2_threads", 0...64, \.auth.argon2Threads),
+        integer("auth.argon2_queue", 1...10_000, \.auth.argon2Queue),
+    ]
+
+    private static let limits: [ConfigurationKey] = [
+        bool("limits.auth_enabled", \.limits.authEnabled),
+        duration("limits.checkpoint_interval", "10ms", "1m", \.limits.checkpointInterval),
+        integer("limits.api_per_minute_user", 1...100_000_000, \.limits.apiPerMinuteUser),
+        integer("limits.api_per_minute_address", 1...100_000_000, \.limits.apiPerMinuteAddress),
+    ]
+
+    private static let mailAndLog: [ConfigurationKey] = [
+        choice("mail.transport", ["mailbox"], \.mail.transport),
+        text("mail.from", "an address, or a name and an address in <>", \.mail.from) {
+            $0.contains("@") && !Text.hasUnsafeCharacter($0)
+        },
+        choice("log.level", ["trace", "debug", "info", "notice", "warning", "error"], \.log.level),
+        choice("log.requests", ["off", "errors", "all"], \.log.requests),
+    ]
+
+    @Sendable private static func isOrigin(_ text: String) -> Bool {
+        guard let scheme = ["https://", "http://"].first(where: text.hasPrefix) else {
+            return false
+        }
+        let host = text.dropFirst(scheme.count)
+        return !host.isEmpty && !host.contains { "/?#@ ".contains($0) }
+    }
+}
+
+/// Durations in configuration: a whole number and ms, s, m, h or d.
+package enum DurationText {
+    private static let units: [(suffix: String, milliseconds: Int64)] = [
+        ("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000),
+    ]
+
+    package static func parse(_ text: String) -> Duration? {
+        for unit in units where text.hasSuffix(unit.suffix) {
+            guard let count = Int64(text.dropLast(unit.suffix.count)), count >= 0,
+                count < 1_000_000_000
+            else { continue }
+            return .milliseconds(count * unit.milliseconds)
+        }
+        return nil
+    }
+
+    package static func show(_ duration: Duration) -> String {
+        let milliseconds = duration.wholeMilliseconds
+        let fits = units.last {
+            milliseconds % $0.milliseconds == 0 && milliseconds >= $0.milliseconds
+        }
+        guard let fits else { return "\(milliseconds)ms" }
+        return "\(milliseconds / fits.milliseconds)\(fits.suffix)"
+    }
+}

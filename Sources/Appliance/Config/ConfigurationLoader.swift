@@ -1,0 +1,92 @@
+import Glibc
+
+/// Where the configuration comes from: the defaults, a file over them, the environment over both.
+package enum ConfigurationLoader {
+    /// One line that says where the mistake is and what was expected.
+    package struct Failure: Error, Equatable, CustomStringConvertible {
+        package let description: String
+    }
+
+    /// Files that are tried when none is named.
+    package static let standardPaths = ["./config/gatehouse.yaml", "/etc/gatehouse/gatehouse.yaml"]
+
+    /// - Parameter file: what `--config` names; nil takes the first standard file that is there.
+    package static func load(
+        file: String?, environment: [String: String]
+    ) throws(Failure) -> Configuration {
+        var configuration = Configuration()
+        if let path = file ?? standardPaths.first(where: { access($0, F_OK) == 0 }) {
+            let text: [UInt8]
+            do {
+                text = try SafeFile.read(path, bytesMax: 1 << 20)
+            } catch {
+                throw Failure(description: "\(path): \(error.reason)")
+            }
+            try apply(text, from: path, to: &configuration)
+        }
+        try apply(environment, to: &configuration)
+        return configuration
+    }
+
+    package static func apply(
+        _ text: [UInt8], from path: String, to configuration: inout Configuration
+    ) throws(Failure) {
+        let entries: [YAMLEntry]
+        do throws(YAMLFile.Failure) {
+            entries = try YAMLFile.entries(of: text)
+        } catch {
+            throw Failure(description: "\(path):\(error.line): \(error.reason)")
+        }
+        for entry in entries {
+            guard let key = ConfigurationKey.all.first(where: { $0.name == entry.key }) else {
+                let hint = nearest(entry.key).map { "; did you mean \($0)?" } ?? ""
+                throw Failure(
+                    description: "\(path):\(entry.line): unknown key \(entry.key)\(hint)")
+            }
+            guard key.isList == entry.isList, key.set(&configuration, entry.values) else {
+                throw Failure(
+                    description: "\(path):\(entry.line): \(key.name): expected \(key.expected)")
+            }
+        }
+    }
+
+    private static func apply(
+        _ environment: [String: String], to configuration: inout Configuration
+    ) throws(Failure) {
+        for (name, value) in environment.sorted(by: { $0.key < $1.key }) {
+            // Other programs have variables of that prefix too; ours begin with a section's name.
+            guard sections.contains(where: name.hasPrefix) else { continue }
+            guard let key = ConfigurationKey.all.first(where: { $0.environmentName == name })
+            else { throw Failure(description: "environment: unknown variable \(name)") }
+            let values =
+                key.isList
+                ? value.split(separator: ",").map { String($0.filter { $0 != " " }) } : [value]
+            guard key.set(&configuration, values) else {
+                throw Failure(
+                    description: "environment: \(name) (\(key.name)): expected \(key.expected)")
+            }
+        }
+    }
+
+    private static let sections = Set(
+        ConfigurationKey.all.compactMap { key in
+            key.name.split(separator: ".").first.map { "GATEHOUSE_\($0.uppercased())_" }
+        })
+
+    /// The known key that shares the longest beginning or the last word with a mistyped one.
+    private static func nearest(_ name: String) -> String? {
+        let last = name.split(separator: ".").last.map(String.init) ?? name
+        if let same = ConfigurationKey.all.first(where: { $0.name.hasSuffix("." + last) }) {
+            return same.name
+        }
+        let best = ConfigurationKey.all.map { ($0.name, $0.name.commonPrefix(with: name)) }
+            .max { $0.1 < $1.1 }
+        return best.flatMap { $0.1 >= 8 ? $0.0 : nil }
+    }
+}
+
+extension String {
+    fileprivate func commonPrefix(with other: String) -> Int {
+        zip(utf8, other.utf8).prefix { $0 == $1 }.count
+    }
+}

@@ -1,0 +1,158 @@
+import Domain
+import Synchronization
+
+/// What the hot path looks up: live state of the store, in memory, changed in place.
+///
+/// Invariants: a value is loaded by one task at a time (single flight); after `invalidate` returns,
+/// no value read from the store before it is ever served, because a load in flight is marked stale
+/// and repeated; at most `capacity` values that may be dropped are kept, the ones not used lately
+/// going first. Stripes keep the locks short and apart; no lock is held across an await.
+final class LiveCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+    private struct Load {
+        var isStale = false
+        var waiters: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private struct State {
+        /// Used since the last turn, and used in the turn before: two generations are an LRU that
+        /// costs nothing on a hit.
+        var young: [Key: Value] = [:]
+        var old: [Key: Value] = [:]
+        var loads: [Key: Load] = [:]
+    }
+
+    private final class Stripe: Sendable {
+        let state = Mutex(State())
+    }
+
+    private static var stripeCount: Int { 16 }
+
+    private let stripes = (0..<stripeCount).map { _ in Stripe() }
+    private let youngMax: Int
+    private let mayDrop: @Sendable (Value) -> Bool
+
+    init(capacity: Int, mayDrop: @escaping @Sendable (Value) -> Bool = { _ in true }) {
+        youngMax = max(1, capacity / 2 / Self.stripeCount)
+        self.mayDrop = mayDrop
+    }
+
+    /// Runs `body` on the value, which it may change; nil when it is not in memory.
+    func with<Result: Sendable>(_ key: Key, _ body: (inout Value) -> Result) -> Result? {
+        stripe(key).state.withLock { state in
+            if let index = state.young.index(forKey: key) {
+                return body(&state.young.values[index])
+            }
+            guard var value = state.old.removeValue(forKey: key) else { return nil }
+            let result = body(&value)
+            insert(value, for: key, into: &state)
+            return result
+        }
+    }
+
+    /// Fetches the value unless it is there; false when there is none to fetch.
+    func load(
+        _ key: Key, _ fetch: () async throws(Problem) -> Value?
+    ) async throws(Problem) -> Bool {
+        while true {
+            switch begin(key) {
+            case .present: return true
+            case .wait: await wait(key)
+            case .fetch:
+                let value: Value?
+                do throws(Problem) {
+                    value = try await fetch()
+                } catch {
+                    end(key, inserting: nil)
+                    throw error
+                }
+                if end(key, inserting: value) { return value != nil }
+            }
+        }
+    }
+
+    /// Keeps a value that did not come from the store.
+    func put(_ key: Key, _ value: Value) {
+        stripe(key).state.withLock { state in
+            state.old[key] = nil
+            insert(value, for: key, into: &state)
+        }
+    }
+
+    /// Drops the value; one that is being loaded is loaded again.
+    func invalidate(_ key: Key) {
+        stripe(key).state.withLock { state in
+            state.young[key] = nil
+            state.old[key] = nil
+            state.loads[key]?.isStale = true
+        }
+    }
+
+    /// Changes every value in memory; loads in flight are repeated.
+    func updateAll(_ body: (inout Value) -> Void) {
+        for stripe in stripes {
+            stripe.state.withLock { state in
+                for index in state.young.values.indices { body(&state.young.values[index]) }
+                for index in state.old.values.indices { body(&state.old.values[index]) }
+                for key in state.loads.keys { state.loads[key]?.isStale = true }
+            }
+        }
+    }
+
+    /// Makes the load in flight, if there is one, be repeated.
+    func markLoadStale(_ key: Key) {
+        stripe(key).state.withLock { $0.loads[key]?.isStale = true }
+    }
+
+    var count: Int {
+        stripes.reduce(0) { $0 + $1.state.withLock { $0.young.count + $0.old.count } }
+    }
+
+    // MARK: Loading
+
+    private enum Step { case present, wait, fetch }
+
+    private func begin(_ key: Key) -> Step {
+        stripe(key).state.withLock { state in
+            if state.young[key] != nil || state.old[key] != nil { return .present }
+            if state.loads[key] != nil { return .wait }
+            state.loads[key] = Load()
+            return .fetch
+        }
+    }
+
+    private func wait(_ key: Key) async {
+        await withCheckedContinuation { continuation in
+            let isOver = stripe(key).state.withLock { state in
+                guard state.loads[key] != nil else { return true }
+                state.loads[key]?.waiters.append(continuation)
+                return false
+            }
+            if isOver { continuation.resume() }
+        }
+    }
+
+    /// False when the value was out of date before it arrived.
+    @discardableResult
+    private func end(_ key: Key, inserting value: Value?) -> Bool {
+        let load = stripe(key).state.withLock { state in
+            let load = state.loads.removeValue(forKey: key)
+            if let value, load?.isStale == false { insert(value, for: key, into: &state) }
+            return load
+        }
+        for waiter in load?.waiters ?? [] { waiter.resume() }
+        return load?.isStale == false
+    }
+
+    private func insert(_ value: Value, for key: Key, into state: inout State) {
+        if state.young.count >= youngMax {
+            let kept = state.old.filter { !mayDrop($0.value) }
+            state.old = state.young
+            state.young = kept
+        }
+        state.young[key] = value
+    }
+
+    private func stripe(_ key: Key) -> Stripe {
+        stripes[Int(UInt(bitPattern: key.hashValue) % UInt(Self.stripeCount))]
+    }
+}

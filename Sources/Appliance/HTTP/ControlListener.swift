@@ -1,0 +1,57 @@
+import Domain
+import Glibc
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import ServiceLifecycle
+
+/// What a shell on this machine may ask of the running daemon: HTTP on a Unix socket in the data
+/// directory, which only the daemon's own user can open.
+struct ControlListener: Service {
+    let appliance: Appliance
+
+    static func path(in directory: String) -> String { directory + "/control.sock" }
+
+    func run() async throws {
+        let path = Self.path(in: appliance.configuration.dataDirectory)
+        // A daemon that was killed leaves it; the store's lock says there is no other one.
+        unlink(path)
+        let front = Front(
+            router: appliance.routerResponder(appliance.controlRoutes),
+            routes: appliance.controlRoutes, hosts: HostAllowList(appliance.configuration),
+            clock: appliance.clock, configuration: appliance.configuration,
+            logger: appliance.logger)
+        let application = appliance.application(
+            responder: front, address: .unixDomainSocket(path: path)
+        ) { _ in chmod(path, 0o600) }
+        // The directory is 0700 already; the mask closes the moment before chmod.
+        try await application.run()
+        unlink(path)
+    }
+}
+
+extension Appliance {
+    var controlRoutes: [Route] {
+        [
+            Route(.post, "/control/admins", .open, isThrottled: false) { call throws(Problem) in
+                var form = try await call.form()
+                let email = form.email("email")
+                let password = form.value("password") == nil ? nil : form.password("password")
+                let address = try form.finish(email)
+                let link = try await self.createAdmin(email: address, password: password)
+                return .json(.created) { json in
+                    json.object { json in
+                        json.member("email", address.description)
+                        json.member("link", link)
+                    }
+                }
+            },
+            Route(.post, "/control/keys/rotate", .open, isThrottled: false) {
+                call throws(Problem) in
+                try self.keyRing.rotate(at: call.now)
+                return .noContent
+            },
+        ]
+    }
+}

@@ -1,0 +1,199 @@
+import Domain
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+
+/// What every request passes first and every answer last: one id and one time for it, the host
+/// allow-list, problems turned into answers, the headers that all answers have, and the log line.
+struct Front: HTTPResponder {
+    typealias Context = Appliance.RequestContext
+
+    let router: RouterResponder<Context>
+    let routes: [Route]
+    let hosts: HostAllowList
+    let clock: WallClock
+    let logger: Logger
+    let logsAll: Bool
+    let logsErrors: Bool
+    let isSecure: Bool
+    private let ids = RequestIDs()
+
+    init(
+        router: RouterResponder<Context>, routes: [Route], hosts: HostAllowList, clock: WallClock,
+        configuration: Configuration, logger: Logger
+    ) {
+        self.router = router
+        self.routes = routes
+        self.hosts = hosts
+        self.clock = clock
+        self.logger = logger
+        logsAll = configuration.log.requests == "all"
+        logsErrors = configuration.log.requests != "off"
+        isSecure = configuration.publicURL.hasPrefix("https:")
+    }
+
+    func respond(to request: Request, context: Context) async throws -> Response {
+        var context = context
+        context.now = clock.now()
+        context.requestID = ids.id(for: request.headers[.requestID])
+        var response: Response
+        do {
+            guard hosts.allows(request) else {
+                response = misdirected(context)
+                addCommonHeaders(&response.headers, context)
+                return response
+            }
+            response = try await router.respond(to: request, context: context)
+            // The framework's own word for an address or method without a route has no body.
+            if response.status == .notFound, response.headers[.contentType] == nil {
+                response = answer(unrouted(request), request, context)
+            }
+        } catch let problem as Problem {
+            response = answer(problem, request, context)
+        } catch let error as any HTTPResponseError {
+            var problem = Problem(.internal, "Something went wrong on our side.")
+            problem.cause = "\(error)"
+            response = answer(problem, request, context)
+        } catch is CancellationError {
+            let problem = Problem(.unavailable, "The server is stopping.")
+            response = answer(problem, request, context)
+        } catch {
+            response = answer(.internal(cause: "\(error)"), request, context)
+        }
+        addCommonHeaders(&response.headers, context)
+        if logsAll { log(request, response.status, context) }
+        return response
+    }
+
+    private func addCommonHeaders(_ headers: inout HTTPFields, _ context: Context) {
+        headers.append(HTTPField(name: .requestID, value: context.requestID))
+        if isSecure { headers.append(Self.strictTransport) }
+    }
+
+    private static let strictTransport = HTTPField(
+        name: .strictTransportSecurity, value: "max-age=31536000; includeSubDomains")
+
+    private func answer(_ problem: Problem, _ request: Request, _ context: Context) -> Response {
+        if logsErrors, problem.code.status.code >= 500 || problem.cause != nil {
+            logger.log(
+                level: problem.code == .internal ? .error : .warning, "request failed",
+                metadata: [
+                    "request_id": "\(context.requestID)", "method": "\(request.method)",
+                    "route": "\(routePattern(request))", "code": "\(problem.code.rawValue)",
+                    "cause": "\(problem.cause ?? problem.detail)",
+                ])
+        }
+        var answer = problem.answer(requestID: context.requestID)
+        if problem.code == .methodNotAllowed {
+            answer.headers[.allow] = allowed(request).joined(separator: ", ")
+        }
+        return answer.response
+    }
+
+    private func log(_ request: Request, _ status: HTTPResponse.Status, _ context: Context) {
+        let took = clock.now() - context.now
+        logger.info(
+            "request",
+            metadata: [
+                "request_id": "\(context.requestID)", "method": "\(request.method)",
+                "route": "\(routePattern(request))", "status": "\(status.code)",
+                "milliseconds": "\(took.wholeMilliseconds)",
+            ])
+    }
+
+    private func misdirected(_ context: Context) -> Response {
+        Problem.invalid("Host", "unknown_host", "This server does not answer to that name.")
+            .answer(requestID: context.requestID, status: .misdirectedRequest).response
+    }
+
+    // MARK: What no route took
+
+    /// The pattern, never the path: a path can hold what should not be in a log.
+    private func routePattern(_ request: Request) -> String {
+        routes.first { $0.matches(path: request.uri.path) }?.path ?? "unrouted"
+    }
+
+    private func unrouted(_ request: Request) -> Problem {
+        guard routes.contains(where: { $0.matches(path: request.uri.path) }) else {
+            return Problem(.notFound, "There is nothing at this address.")
+        }
+        return Problem(.methodNotAllowed, "This address does not answer \(request.method).")
+    }
+
+    private func allowed(_ request: Request) -> [String] {
+        var methods: [String] = []
+        for route in routes where route.matches(path: request.uri.path) {
+            methods.append(route.method.rawValue)
+            if route.method == .get { methods.append("HEAD") }
+        }
+        return Set(methods).sorted()
+    }
+}
+
+extension Answer {
+    var response: Response {
+        Response(status: status, headers: headers, body: .init(byteBuffer: body))
+    }
+}
+
+/// The names that this server answers to: links and cookies are made for them, and a request under
+/// another name is a mistake or DNS rebinding (security R2). Calls that proxies and probes make on
+/// behalf of other names are let through.
+struct HostAllowList: Sendable {
+    private let hosts: Set<String>
+    /// The spellings that nearly every request has, which spares taking them apart.
+    private let usual: Set<String>
+    private static let anyHost: Set<String> = ["/api/v1/gate", "/healthz", "/readyz"]
+
+    init(_ configuration: Configuration) {
+        let origin = configuration.publicURL.drop { $0 != "/" }.drop { $0 == "/" }
+        let names = Set(
+            ["localhost", "127.0.0.1", "[::1]", Self.host(String(origin))]
+                + [Self.host(configuration.server.listen.description)]
+                + configuration.server.allowedHosts)
+        hosts = names
+        usual = names.union(names.map { "\($0):\(configuration.server.listen.port)" })
+    }
+
+    func allows(_ request: Request) -> Bool {
+        if let authority = request.head.authority,
+            usual.contains(authority) || hosts.contains(Self.host(authority))
+        {
+            return true
+        }
+        return Self.anyHost.contains(request.uri.path)
+    }
+
+    private static func host(_ authority: String) -> String {
+        if authority.hasPrefix("[") {
+            return authority.prefix { $0 != "]" }.lowercased() + "]"
+        }
+        return authority.prefix { $0 != ":" }.lowercased()
+    }
+}
+
+/// Request ids: a random beginning for the process and a count. A valid one that came in is kept.
+final class RequestIDs: Sendable {
+    private let prefix: String
+    private let count = Counter()
+
+    init() {
+        var random = SystemRandomNumberGenerator()
+        prefix = Base62.random(10, using: &random) + "-"
+    }
+
+    func id(for incoming: String?) -> String {
+        if let incoming, Self.isValid(incoming) { return incoming }
+        return prefix + String(count.next(), radix: 36)
+    }
+
+    /// 1 to 64 of the characters that are safe in a log, a header and a URL.
+    private static func isValid(_ text: String) -> Bool {
+        (1...64).contains(text.utf8.count)
+            && text.utf8.allSatisfy {
+                Base62.isDigit($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_")
+                    || $0 == UInt8(ascii: ".")
+            }
+    }
+}

@@ -1,0 +1,59 @@
+import Domain
+import Glibc
+import Logging
+import Synchronization
+
+/// One JSON object a line on standard output: `time`, `level`, `message`, then the metadata as
+/// members of their own. Values are JSON strings, so no value can start a line of its own (G2).
+struct JSONLogHandler: LogHandler {
+    var logLevel: Logger.Level = .info
+    var metadata: Logger.Metadata = [:]
+
+    let write: @Sendable ([UInt8]) -> Void
+    private let clock: WallClock
+
+    init(clock: WallClock = .system, write: @escaping @Sendable ([UInt8]) -> Void = Self.print) {
+        self.clock = clock
+        self.write = write
+    }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        var json = JSONWriter(capacity: 256)
+        json.object { json in
+            json.member("time", clock.now())
+            json.member("level", event.level.rawValue)
+            json.member("message", event.message.description)
+            if let error = event.error { json.member("error", "\(error)") }
+            let all = metadata.merging(event.metadata ?? [:]) { _, own in own }
+            for (name, value) in all.sorted(by: { $0.key < $1.key })
+            where !Self.reserved.contains(name) {
+                json.member(name, value.description)
+            }
+        }
+        var line = json.bytes
+        line.append(UInt8(ascii: "\n"))
+        write(line)
+    }
+
+    private static let reserved: Set<String> = ["time", "level", "message", "error"]
+
+    private static let lock = Mutex(())
+
+    /// A line is written whole, whoever else writes.
+    private static let print: @Sendable ([UInt8]) -> Void = { line in
+        lock.withLock { _ in
+            var rest = line[...]
+            while !rest.isEmpty {
+                let count = rest.withUnsafeBytes { Glibc.write(1, $0.baseAddress, $0.count) }
+                // Nobody reads any more: there is no place left to say so.
+                guard count > 0 else { return }
+                rest = rest.dropFirst(count)
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+import Glibc
+
+/// Small files that must never be half there: keys, tokens, mails, configuration.
+package enum SafeFile {
+    package struct Failure: Error, Equatable {
+        package let reason: String
+
+        static func system(_ action: String, _ path: String) -> Failure {
+            Failure(reason: "cannot \(action) \(path): \(String(cString: strerror(errno)))")
+        }
+    }
+
+    package static func read(_ path: String, bytesMax: Int) throws(Failure) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .system("read", path) }
+        defer { close(descriptor) }
+        var found: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 16_384)
+        while true {
+            let count = Glibc.read(descriptor, &buffer, buffer.count)
+            guard count >= 0 else { throw .system("read", path) }
+            if count == 0 { return found }
+            found += buffer.prefix(count)
+            guard found.count <= bytesMax else {
+                throw Failure(reason: "\(path) is larger than \(bytesMax) bytes")
+            }
+        }
+    }
+
+    /// Written beside its name, synced, renamed, and the directory synced: after a crash there is
+    /// the old file or the new one.
+    package static func write(
+        _ bytes: [UInt8], to path: String, mode: mode_t = 0o600
+    ) throws(Failure) {
+        let temporary = "\(path).\(getpid()).new"
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
+        guard descriptor >= 0 else { throw .system("create", temporary) }
+        var isWhole = fchmod(descriptor, mode) == 0
+        var written = 0
+        while isWhole, written < bytes.count {
+            let count = bytes[written...].withUnsafeBytes {
+                Glibc.write(descriptor, $0.baseAddress, $0.count)
+            }
+            if count > 0 { written += count } else { isWhole = false }
+        }
+        isWhole = isWhole && fsync(descriptor) == 0
+        guard close(descriptor) == 0, isWhole, rename(temporary, path) == 0 else {
+            let failure = Failure.system("write", path)
+            unlink(temporary)
+            throw failure
+        }
+        try syncDirectory(of: path)
+    }
+
+    package static func remove(_ path: String) throws(Failure) {
+        guard unlink(path) == 0 || errno == ENOENT else { throw .system("remove", path) }
+    }
+
+    package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    /// With all its parents, each readable by its owner alone.
+    package static func makeDirectory(_ path: String) throws(Failure) {
+        var made = path.hasPrefix("/") ? "/" : ""
+        for part in path.split(separator: "/") {
+            made += (made.isEmpty || made.hasSuffix("/") ? "" : "/") + part
+            guard mkdir(made, 0o700) == 0 || errno == EEXIST else { throw .system("create", made) }
+        }
+    }
+
+    private static func syncDirectory(of path: String) throws(Failure) {
+        let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+        let descriptor = open(directory.isEmpty ? "/" : directory, O_RDONLY | O_DIRECTORY)
+        guard descriptor >= 0 else { throw .system("open", directory) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw .system("sync", directory) }
+    }
+}

@@ -1,0 +1,54 @@
+import Domain
+import Logging
+import ServiceLifecycle
+import Store
+
+/// The work that time brings: subscriptions that run out, tokens nobody can use any more, signing
+/// keys that are old. Each round is small, and whatever is left waits for the next.
+struct Upkeep: Service {
+    let appliance: Appliance
+
+    private static let interval: Duration = .seconds(60)
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                do { try await Task.sleep(for: Self.interval) } catch { break }
+                do throws(Problem) {
+                    try await appliance.upkeep()
+                } catch {
+                    appliance.logger.error(
+                        "upkeep failed", metadata: ["cause": "\(error.cause ?? error.detail)"])
+                }
+            }
+        }
+    }
+}
+
+extension Appliance {
+    /// Rows of one round and kind: a few milliseconds of the writer.
+    private static let upkeepRowsMax = 500
+    /// Sessions and tokens are kept this long after their end, so that a late reuse still shows.
+    private static let endedKept: Duration = .seconds(7 * 86_400)
+    /// Throttles drain within an hour and a minute's rate within its burst; what is older is noise,
+    /// and a flood of it would be read at every start.
+    private static let ratesKept: Duration = .seconds(2 * 3600)
+
+    package func upkeep() async throws(Problem) {
+        let now = clock.now()
+        let due = try await store.read { db throws(Problem) in
+            try db.subscriptions.due(at: now, atMost: Self.upkeepRowsMax)
+        }
+        for user in due { try await gatekeeper.settle(user, at: now) }
+        try await store.write { db throws(Problem) in
+            let ended = now - Self.endedKept
+            _ = try db.sessions.prune(endedBefore: ended, atMost: Self.upkeepRowsMax)
+            _ = try db.oneTimeTokens.prune(endedBefore: now, atMost: Self.upkeepRowsMax)
+            _ = try db.rateStates.prune(
+                updatedBefore: now - Self.ratesKept, atMost: Self.upkeepRowsMax)
+        }
+        if try keyRing.rotateIfDue(age: configuration.auth.signingKeyMaxAge, at: now) {
+            logger.notice("signing key rotated")
+        }
+    }
+}

@@ -1,0 +1,225 @@
+import Crypto
+import Domain
+import HTTPTypes
+import Store
+
+extension Appliance {
+    var apiKeyRoutes: [Route] {
+        [
+            Route(.get, "/api/v1/api-keys", .user) { call throws(Problem) in
+                let user = try call.signedIn().userID
+                let page = try call.page()
+                let keys = try await self.store.read { db throws(Problem) in
+                    try db.apiKeys.list(of: user, page)
+                }
+                let next = Call.cursor(after: keys.last?.id, isFull: keys.count == page.limit)
+                return .list(keys, nextCursor: next) { $0.apiKey($1) }
+            },
+            Route(.post, "/api/v1/api-keys", .user) { call throws(Problem) in
+                try await self.createKey(call)
+            },
+            Route(.get, "/api/v1/api-keys/{id}", .user) { call throws(Problem) in
+                let key = try await self.ownKey(call)
+                return .json { $0.apiKey(key) }
+            },
+            Route(.patch, "/api/v1/api-keys/{id}", .user) { call throws(Problem) in
+                try await self.updateKey(call)
+            },
+            Route(.delete, "/api/v1/api-keys/{id}", .user) { call throws(Problem) in
+                try await self.revokeKey(call)
+            },
+            Route(.post, "/api/v1/api-keys/{id}/rotate", .user) { call throws(Problem) in
+                try await self.rotateKey(call)
+            },
+        ]
+    }
+
+    private func ownKey(_ call: Call) async throws(Problem) -> APIKey {
+        let user = try call.signedIn().userID
+        let id: APIKeyID = try call.id("API key")
+        let key = try await store.read { db throws(Problem) in try db.apiKeys.find(id, of: user) }
+        guard let key else { throw .notFound("API key") }
+        return key
+    }
+
+    private static func hash(_ text: APIKeyText) -> [UInt8] {
+        Array(SHA256.hash(data: Array(text.secret.utf8)))
+    }
+
+    private func createKey(_ call: Call) async throws(Problem) -> Answer {
+        let caller = try call.signedIn()
+        let now = call.now
+        var form = try await call.form()
+        let name = form.words("name", max: APIKey.nameMax)
+        let scopes = form.required("scopes") { $0.scopes($1, of: caller.account.role) }
+        let limits = form.optional("limits") { $0.keyLimits($1) } ?? .none
+        let networks = form.optional("allowed_cidrs") { $0.networks($1) } ?? []
+        let expiresAt = form.optional("expires_at") { $0.expiry("expires_at", $1, after: now) }
+        let (label, granted) = try form.finish(name, scopes)
+        var random = SystemRandomNumberGenerator()
+        let text = APIKeyText.random(using: &random)
+        let key = APIKey(
+            id: ID(at: now, using: &random), userID: caller.userID, name: label,
+            publicID: text.publicID, lastFour: text.lastFour, secretHash: Self.hash(text),
+            scopes: Set(granted), limits: limits, allowedNetworks: networks,
+            expiresAt: expiresAt, createdAt: now)
+        let origin = call.origin
+        try await store.write { db throws(Problem) in
+            guard
+                try db.apiKeys.countLive(of: caller.userID, at: now) < APIKey.perAccountMax
+            else { throw Problem(.conflict, "At most \(APIKey.perAccountMax) live keys.") }
+            try db.apiKeys.insert(key)
+            try db.audit.append(
+                origin.event("api_key.created", by: caller.actor, on: "api_key:\(key.id)"), at: now)
+        }
+        return .json(.created) { $0.apiKey(key, text: text) }
+    }
+
+    private func updateKey(_ call: Call) async throws(Problem) -> Answer {
+        let now = call.now
+        var form = try await call.form()
+        let role = try call.signedIn().account.role
+        let name = form.words("name", max: APIKey.nameMax, required: false)
+        let scopes = form.optional("scopes") { $0.scopes($1, of: role) }
+        let limits = form.change("limits") { $0.keyLimits($1) }
+        let networks = form.change("allowed_cidrs") { $0.networks($1) }
+        let expiresAt = form.change("expires_at") { $0.expiry("expires_at", $1, after: now) }
+        try form.finish()
+        return try await changeKey(call, "api_key.updated") { key in
+            if let name { key.name = name }
+            if let scopes { key.scopes = Set(scopes) }
+            if let limits { key.limits = limits ?? .none }
+            if let networks { key.allowedNetworks = networks ?? [] }
+            if let expiresAt { key.expiresAt = expiresAt }
+        }
+    }
+
+    private func changeKey(
+        _ call: Call, _ action: String, _ change: @escaping @Sendable (inout APIKey) -> Void
+    ) async throws(Problem) -> Answer {
+        let caller = try call.signedIn()
+        let id: APIKeyID = try call.id("API key")
+        let origin = call.origin
+        let now = call.now
+        let (before, key) = try await store.write { db throws(Problem) in
+            guard let before = try db.apiKeys.find(id, of: caller.userID) else {
+                throw Problem.notFound("API key")
+            }
+            guard before.revokedAt == nil else {
+                throw Problem(.conflict, "This key was revoked.")
+            }
+            var key = before
+            change(&key)
+            try db.apiKeys.update(key)
+            try db.audit.append(
+                origin.event(action, by: caller.actor, on: "api_key:\(id)"), at: now)
+            return (before, key)
+        }
+        authenticator.forget(key: before)
+        return .json { $0.apiKey(key) }
+    }
+
+    private func revokeKey(_ call: Call) async throws(Problem) -> Answer {
+        let caller = try call.signedIn()
+        let key = try await ownKey(call)
+        let origin = call.origin
+        let now = call.now
+        try await store.write { db throws(Problem) in
+            guard try db.apiKeys.revoke(key.id, at: now) else { return }
+            try db.audit.append(
+                origin.event("api_key.revoked", by: caller.actor, on: "api_key:\(key.id)"),
+                at: now)
+        }
+        authenticator.forget(key: key)
+        return .noContent
+    }
+
+    /// A week: long enough for any deployment, and bounded (contract.md).
+    private static let overlapSecondsMax: Int64 = 604_800
+
+    private func rotateKey(_ call: Call) async throws(Problem) -> Answer {
+        let caller = try call.signedIn()
+        var form = try await call.optionalForm()
+        let overlap = form.integer("overlap_seconds", in: 0...Self.overlapSecondsMax) ?? 0
+        try form.finish()
+        let key = try await ownKey(call)
+        guard key.isLive(at: call.now) else { throw Problem(.conflict, "This key has ended.") }
+        var random = SystemRandomNumberGenerator()
+        let text = APIKeyText.random(using: &random)
+        let origin = call.origin
+        let now = call.now
+        let rotated = try await store.write { db throws(Problem) in
+            try db.apiKeys.rotate(
+                key.id, to: text, hash: Self.hash(text), overlapEnd: now + .seconds(overlap))
+            try db.audit.append(
+                origin.event("api_key.rotated", by: caller.actor, on: "api_key:\(key.id)"),
+                at: now)
+            return try db.apiKeys.find(key.id, of: caller.userID)
+        }
+        authenticator.forget(key: key)
+        guard let rotated else { throw .notFound("API key") }
+        return .json { $0.apiKey(rotated, text: text) }
+    }
+}
+
+extension Form {
+    /// Scopes that the owner's role can give away.
+    fileprivate mutating func scopes(_ value: JSON, of role: Account.Role) -> [Scope]? {
+        list("scopes", value, max: Scope.allCases.count) { form, name, element in
+            guard let scope = form.choice(name, element, Scope.self) else { return nil }
+            guard Scope.available(to: role).contains(scope) else {
+                form.refuse(name, "not_allowed", "Your role cannot give this scope away.")
+                return nil
+            }
+            return scope
+        }
+    }
+
+    fileprivate mutating func networks(_ value: JSON) -> [Network]? {
+        list("allowed_cidrs", value, max: APIKey.networksMax) { $0.network($1, $2) }
+    }
+
+    /// Rates and quotas; what exists or runs at one time belongs to the account, not to a key.
+    fileprivate mutating func keyLimits(_ value: JSON) -> Limits? {
+        guard let limits = limits("limits", value) else { return nil }
+        var isRight = true
+        for limit in limits.all {
+            switch limit.kind {
+            case .rate, .burst, .quota: break
+            case .concurrency, .stock:
+                refuse("limits.\(limit.name)", "invalid", "A key has rates and quotas only.")
+                isRight = false
+            }
+        }
+        return isRight ? limits : nil
+    }
+
+    mutating func expiry(_ name: String, _ value: JSON, after now: Timestamp) -> Timestamp? {
+        guard let moment = timestamp(name, value) else { return nil }
+        guard moment > now else {
+            refuse(name, "out_of_range", "This time is past.")
+            return nil
+        }
+        return moment
+    }
+}
+
+extension JSONWriter {
+    /// `ApiKey`; with the key itself in the one answer that shows it.
+    mutating func apiKey(_ key: APIKey, text: APIKeyText? = nil) {
+        object { json in
+            json.member("id", key.id)
+            json.member("name", key.name)
+            json.member("prefix", APIKeyText.shownPrefix(publicID: key.publicID))
+            json.member("last_four", key.lastFour)
+            json.member("scopes", key.scopes.sorted().map(\.rawValue))
+            json.member("limits") { $0.value(key.limits.json) }
+            json.member("allowed_cidrs", key.allowedNetworks.map(\.description))
+            json.member("expires_at", key.expiresAt)
+            json.member("last_used_at", key.lastUsedAt)
+            json.member("revoked_at", key.revokedAt)
+            json.member("created_at", key.createdAt)
+            if let text { json.member("key", text.text) }
+        }
+    }
+}

@@ -1,0 +1,177 @@
+import Domain
+import HTTPTypes
+
+extension Appliance {
+    var authenticationRoutes: [Route] {
+        [
+            Route(.post, "/api/v1/auth/register", .open, isThrottled: false) {
+                call throws(Problem) in try await self.register(call)
+            },
+            Route(.post, "/api/v1/auth/login", .open, isThrottled: false) {
+                call throws(Problem) in try await self.login(call)
+            },
+            Route(.post, "/api/v1/auth/refresh", .open) {
+                call throws(Problem) in try await self.refresh(call)
+            },
+            Route(.post, "/api/v1/auth/logout", .open) {
+                call throws(Problem) in try await self.logout(call)
+            },
+            Route(.post, "/api/v1/auth/forgot-password", .open, isThrottled: false) {
+                call throws(Problem) in
+                let email = try await Self.emailOnly(call)
+                try await self.forgotPassword(email, from: call.origin, at: call.now)
+                return Answer(.accepted)
+            },
+            Route(.post, "/api/v1/auth/reset-password", .open) { call throws(Problem) in
+                var form = try await call.form()
+                let token = form.token("token")
+                let password = form.password("password")
+                let (link, new) = try form.finish(token, password)
+                try await self.resetPassword(link, to: new, from: call.origin, at: call.now)
+                return .noContent
+            },
+            Route(.post, "/api/v1/auth/verify-email", .open) { call throws(Problem) in
+                var form = try await call.form()
+                let token = form.token("token")
+                try await self.verifyEmail(
+                    try form.finish(token), from: call.origin, at: call.now)
+                return .noContent
+            },
+            Route(.post, "/api/v1/auth/resend-verification", .open, isThrottled: false) {
+                call throws(Problem) in
+                let email = try await Self.emailOnly(call)
+                try await self.resendVerification(to: email, from: call.origin, at: call.now)
+                return Answer(.accepted)
+            },
+            Route(.post, "/api/v1/setup", .open) { call throws(Problem) in
+                var form = try await call.form()
+                let token = form.token("token")
+                let email = form.email("email")
+                let password = form.password("password")
+                let (link, address, secret) = try form.finish(token, email, password)
+                let pair = try await self.setUp(
+                    token: link, email: address, password: secret, from: call.origin, at: call.now)
+                return .json(.created) { $0.tokenPair(pair, withRefreshToken: true) }
+            },
+            Route(.get, "/.well-known/jwks.json", .open) { call throws(Problem) in
+                Answer.json { $0.value(self.keyRing.jwks(at: call.now)) }
+                    .with(.cacheControl, "public, max-age=300")
+            },
+        ]
+    }
+
+    private static func emailOnly(_ call: Call) async throws(Problem) -> EmailAddress {
+        var form = try await call.form()
+        let email = form.email("email")
+        return try form.finish(email)
+    }
+
+    private func register(_ call: Call) async throws(Problem) -> Answer {
+        var form = try await call.form()
+        let email = form.email("email")
+        let password = form.password("password")
+        let name = form.words("name", max: Account.nameMax, required: false)
+        let (address, secret) = try form.finish(email, password)
+        let registered = try await register(
+            email: address, password: secret, name: name, from: call.origin, at: call.now)
+        switch registered {
+        case .account(let snapshot): return .json(.created, encoded: snapshot.encoded)
+        case .verificationSent:
+            return .json(.accepted) { json in
+                json.object { $0.member("status", "verification_sent") }
+            }
+        }
+    }
+
+    private func login(_ call: Call) async throws(Problem) -> Answer {
+        var form = try await call.form()
+        let email = form.email("email")
+        let password = form.password("password")
+        _ = form.words("otp", max: 16, required: false)
+        let usesCookie = try Self.usesCookie(call)
+        let (address, secret) = try form.finish(email, password)
+        let pair = try await signIn(
+            email: address, password: secret, from: call.origin, at: call.now)
+        return answer(pair, usesCookie: usesCookie)
+    }
+
+    private static func usesCookie(_ call: Call) throws(Problem) -> Bool {
+        switch call.query("session") {
+        case nil: return false
+        case "cookie": return true
+        default: throw .invalid("session", "invalid", "Expected: cookie.")
+        }
+    }
+
+    private func refresh(_ call: Call) async throws(Problem) -> Answer {
+        var form = try await call.optionalForm()
+        let sent = form.token("refresh_token", required: false)
+        try form.finish()
+        guard let (token, isCookie) = try refreshToken(sent, call) else {
+            throw .invalid("refresh_token", "required", "Send the token, or its cookie.")
+        }
+        let pair = try await refresh(token, from: call.origin, at: call.now)
+        return answer(pair, usesCookie: isCookie)
+    }
+
+    private func logout(_ call: Call) async throws(Problem) -> Answer {
+        var form = try await call.optionalForm()
+        let sent = form.token("refresh_token", required: false)
+        let all = form.bool("all") ?? false
+        try form.finish()
+        let token = try refreshToken(sent, call)
+        let headers = call.request.headers
+        var caller: Caller?
+        if headers[.authorization] != nil, all || token == nil {
+            caller = try await authenticator.caller(headers, at: call.now) { call.address }
+        }
+        if all {
+            guard let caller, caller.key == nil else { throw Authenticator.refused }
+            try await signOutEverywhere(
+                caller.userID, by: caller.actor, from: call.origin, at: call.now)
+        } else if let token {
+            try await signOut(refreshToken: token.0, from: call.origin, at: call.now)
+        } else if let caller, let session = caller.sessionID {
+            try await signOut(session, of: caller.userID, from: call.origin, at: call.now)
+        } else {
+            throw Authenticator.refused
+        }
+        return token?.isCookie == true
+            ? Answer.noContent.with(.setCookie, refreshCookie.cleared) : .noContent
+    }
+
+    /// The token of the body, or else the cookie's, which only our own pages may use (C1).
+    private func refreshToken(
+        _ sent: Secret?, _ call: Call
+    ) throws(Problem) -> (Secret, isCookie: Bool)? {
+        if let sent { return (sent, false) }
+        guard let value = refreshCookie.value(in: call.request.headers) else { return nil }
+        try SameOrigin.check(call.request)
+        return (value, true)
+    }
+
+    private func answer(_ pair: TokenPair, usesCookie: Bool) -> Answer {
+        let answer = Answer.json { $0.tokenPair(pair, withRefreshToken: !usesCookie) }
+        guard usesCookie else { return answer }
+        return answer.with(
+            .setCookie, refreshCookie.holding(pair.refreshToken, for: pair.refreshExpiresIn))
+    }
+
+    private var refreshCookie: RefreshCookie {
+        RefreshCookie(isSecure: configuration.publicURL.hasPrefix("https:"))
+    }
+}
+
+extension JSONWriter {
+    /// `TokenPair`.
+    fileprivate mutating func tokenPair(_ pair: TokenPair, withRefreshToken: Bool) {
+        object { json in
+            json.member("token_type", "Bearer")
+            json.member("access_token", pair.accessToken)
+            json.member("expires_in", pair.accessExpiresIn.secondsUp)
+            if withRefreshToken { json.member("refresh_token", pair.refreshToken.text) }
+            json.member("refresh_expires_in", pair.refreshExpiresIn.secondsUp)
+            json.member("user") { $0.raw(pair.snapshot.encoded) }
+        }
+    }
+}

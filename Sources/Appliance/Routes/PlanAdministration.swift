@@ -1,0 +1,113 @@
+import Domain
+import HTTPTypes
+import Store
+
+extension Appliance {
+    var adminPlanRoutes: [Route] {
+        [
+            Route(.get, "/api/v1/admin/plans", .adminRead) { call throws(Problem) in
+                let page = try call.page()
+                let plans = try await self.store.read { db throws(Problem) in
+                    try db.plans.list(includingArchived: true, page)
+                }
+                return Self.planList(plans, page)
+            },
+            Route(.post, "/api/v1/admin/plans", .adminWrite) { call throws(Problem) in
+                try await self.adminCreatePlan(call)
+            },
+            Route(.patch, "/api/v1/admin/plans/{slug}", .adminWrite) { call throws(Problem) in
+                var form = try await call.form()
+                let name = form.words("name", max: Plan.nameMax, required: false)
+                let description = form.change("description") {
+                    $0.words("description", $1, max: Plan.descriptionMax)
+                }
+                let limits = form.optional("limits") { $0.limits("limits", $1) }
+                let isSelfService = form.bool("self_service")
+                let isDefault = form.bool("is_default")
+                try form.finish()
+                return try await self.adminChangePlan(call, "plan.updated") { plan in
+                    if let name { plan.name = name }
+                    if let description { plan.description = description }
+                    if let limits { plan.limits = limits }
+                    if let isSelfService { plan.isSelfService = isSelfService }
+                    if let isDefault { plan.isDefault = isDefault }
+                }
+            },
+            Route(.delete, "/api/v1/admin/plans/{slug}", .adminWrite) { call throws(Problem) in
+                let now = call.now
+                return try await self.adminChangePlan(call, "plan.archived") { plan in
+                    plan.archivedAt = plan.archivedAt ?? now
+                    plan.isDefault = false
+                }
+            },
+        ]
+    }
+
+    private func adminCreatePlan(_ call: Call) async throws(Problem) -> Answer {
+        var form = try await call.form()
+        let slug = form.required("slug") { form, value in
+            guard case .string(let text) = value, Plan.isSlug(text) else {
+                form.refuse(
+                    "slug", "invalid", "Lower-case letters, digits and inner hyphens; 40 at most.")
+                return String?.none
+            }
+            return text
+        }
+        let name = form.words("name", max: Plan.nameMax)
+        let description = form.words("description", max: Plan.descriptionMax, required: false)
+        let limits = form.required("limits") { $0.limits("limits", $1) }
+        let isSelfService = form.bool("self_service") ?? false
+        let isDefault = form.bool("is_default") ?? false
+        let (wanted, title, rules) = try form.finish(slug, name, limits)
+        var random = SystemRandomNumberGenerator()
+        let plan = Plan(
+            id: ID(at: call.now, using: &random), slug: wanted, name: title,
+            description: description, limits: rules, isSelfService: isSelfService,
+            isDefault: isDefault, createdAt: call.now, updatedAt: call.now)
+        let actor = try call.signedIn().actor
+        let origin = call.origin
+        try await store.write { db throws(Problem) in
+            guard try db.plans.insert(plan) else {
+                throw Problem(.conflict, "There is a plan with this slug.")
+            }
+            try db.audit.append(
+                origin.event(
+                    "plan.created", by: actor, on: "plan:\(plan.slug)",
+                    meta: [JSON.Member("limits", plan.limits.json)]),
+                at: plan.createdAt)
+        }
+        return .json(.created) { $0.plan(plan) }
+    }
+
+    private func adminChangePlan(
+        _ call: Call, _ action: String, _ change: @escaping @Sendable (inout Plan) -> Void
+    ) async throws(Problem) -> Answer {
+        let slug = call.parameter("slug")
+        let actor = try call.signedIn().actor
+        let origin = call.origin
+        let now = call.now
+        let plan = try await store.write { db throws(Problem) in
+            guard let before = try db.plans.find(slug: slug) else {
+                throw Problem.notFound("plan")
+            }
+            var plan = before
+            change(&plan)
+            guard !plan.isDefault || plan.archivedAt == nil else {
+                throw Problem(.conflict, "An archived plan cannot be the default.")
+            }
+            plan.updatedAt = now
+            try db.plans.update(plan)
+            try db.audit.append(
+                origin.event(
+                    action, by: actor, on: "plan:\(slug)",
+                    meta: [
+                        JSON.Member("limits_before", before.limits.json),
+                        JSON.Member("limits", plan.limits.json),
+                    ]),
+                at: now)
+            return plan
+        }
+        gatekeeper.setRules(ofPlan: slug, Ruleset(plan.limits))
+        return .json { $0.plan(plan) }
+    }
+}

@@ -1,0 +1,125 @@
+import Domain
+import HTTPTypes
+import Store
+
+extension Appliance {
+    var planRoutes: [Route] {
+        [
+            Route(.get, "/api/v1/plans", .open) { call throws(Problem) in
+                let page = try call.page()
+                let plans = try await self.store.read { db throws(Problem) in
+                    try db.plans.list(includingArchived: false, page)
+                }
+                return Self.planList(plans, page)
+            },
+            Route(.get, "/api/v1/subscription", .user) { call throws(Problem) in
+                let user = try call.signedIn().userID
+                let subscription = try await self.store.read { db throws(Problem) in
+                    try db.subscriptions.current(of: user)
+                }
+                guard let subscription else { throw .notFound("subscription") }
+                return .json { $0.subscription(subscription) }
+            },
+            Route(.post, "/api/v1/subscribe", .user) { call throws(Problem) in
+                try await self.subscribe(call)
+            },
+            Route(.delete, "/api/v1/subscription", .user) { call throws(Problem) in
+                try await self.cancelSubscription(call)
+            },
+        ]
+    }
+
+    static func planList(_ plans: [Plan], _ page: Page) -> Answer {
+        let next = Call.cursor(after: plans.last?.id, isFull: plans.count == page.limit)
+        return .list(plans, nextCursor: next) { $0.plan($1) }
+    }
+
+    private func subscribe(_ call: Call) async throws(Problem) -> Answer {
+        var form = try await call.form()
+        let slug = form.words("plan", max: Plan.slugMax)
+        let wanted = try form.finish(slug)
+        let caller = try call.signedIn()
+        let origin = call.origin
+        let now = call.now
+        let (subscription, standing) = try await store.write { db throws(Problem) in
+            guard let plan = try db.plans.find(slug: wanted), plan.archivedAt == nil,
+                plan.isSelfService
+            else {
+                throw Problem.invalid("plan", "unknown_plan", "There is no such plan to choose.")
+            }
+            let active = try db.subscriptions.active(of: caller.userID)
+            // Asking for the plan one has changes nothing, so a repeated request is harmless.
+            let subscription: Subscription
+            if let active, active.planID == plan.id {
+                subscription = active
+            } else {
+                subscription = try db.subscribe(caller.userID, to: plan, expiresAt: nil, at: now)
+                try db.audit.append(
+                    origin.event(
+                        "subscription.chosen", by: caller.actor, on: "user:\(caller.userID)",
+                        meta: [JSON.Member("plan", .string(plan.slug))]),
+                    at: now)
+            }
+            return (subscription, try Gatekeeper.standing(of: caller.userID, db))
+        }
+        standingChanged(caller.userID, standing)
+        return .json { $0.subscription(subscription) }
+    }
+
+    private func cancelSubscription(_ call: Call) async throws(Problem) -> Answer {
+        let caller = try call.signedIn()
+        let origin = call.origin
+        let now = call.now
+        let canceled = try await store.write { db throws(Problem) in
+            guard var active = try db.subscriptions.active(of: caller.userID) else {
+                throw Problem.notFound("active subscription")
+            }
+            active.status = .canceled
+            active.canceledAt = now
+            try db.subscriptions.update(active)
+            try db.audit.append(
+                origin.event(
+                    "subscription.canceled", by: caller.actor, on: "user:\(caller.userID)"),
+                at: now)
+            return active
+        }
+        standingChanged(caller.userID, nil)
+        return .json { $0.subscription(canceled) }
+    }
+
+    /// After the commit, before the answer: the next request is held against the new plan.
+    func standingChanged(_ user: UserID, _ standing: Standing?) {
+        gatekeeper.setStanding(user, standing)
+        authenticator.forget(account: user)
+    }
+}
+
+extension JSONWriter {
+    /// `Plan`.
+    mutating func plan(_ plan: Plan) {
+        object { json in
+            json.member("id", plan.id)
+            json.member("slug", plan.slug)
+            json.member("name", plan.name)
+            json.member("description", plan.description)
+            json.member("price") { $0.null() }
+            json.member("limits") { $0.value(plan.limits.json) }
+            json.member("self_service", plan.isSelfService)
+            json.member("is_default", plan.isDefault)
+            json.member("archived_at", plan.archivedAt)
+        }
+    }
+
+    /// `Subscription`.
+    mutating func subscription(_ subscription: Subscription) {
+        object { json in
+            json.member("id", subscription.id)
+            json.member("user_id", subscription.userID)
+            json.member("plan", subscription.planSlug)
+            json.member("status", subscription.status.rawValue)
+            json.member("started_at", subscription.startedAt)
+            json.member("expires_at", subscription.expiresAt)
+            json.member("canceled_at", subscription.canceledAt)
+        }
+    }
+}

@@ -1,0 +1,122 @@
+import Domain
+import HTTPTypes
+import Store
+
+extension Appliance {
+    var adminSubscriptionRoutes: [Route] {
+        [
+            Route(.get, "/api/v1/admin/subscriptions", .adminRead) { call throws(Problem) in
+                let page = try call.page()
+                var filter = Subscriptions.Filter()
+                filter.plan = call.query("plan")
+                filter.status = try call.queryChoice("status", Subscription.Status.self)
+                if let text = call.query("user_id") {
+                    guard let user = UserID(text) else {
+                        throw .invalid("user_id", "invalid", "Expected a user's id.")
+                    }
+                    filter.user = user
+                }
+                let wanted = filter
+                let found = try await self.store.read { db throws(Problem) in
+                    try db.subscriptions.list(wanted, page)
+                }
+                let next = Call.cursor(after: found.last?.id, isFull: found.count == page.limit)
+                return .list(found, nextCursor: next) { $0.subscription($1) }
+            },
+            Route(.post, "/api/v1/admin/subscriptions", .adminWrite) { call throws(Problem) in
+                try await self.adminSubscribe(call)
+            },
+            Route(.patch, "/api/v1/admin/subscriptions/{id}", .adminWrite) {
+                call throws(Problem) in try await self.adminChangeSubscription(call)
+            },
+        ]
+    }
+
+    private func adminSubscribe(_ call: Call) async throws(Problem) -> Answer {
+        let now = call.now
+        var form = try await call.form()
+        let user = form.required("user_id") { form, value -> UserID? in
+            guard case .string(let text) = value, let id = UserID(text) else {
+                form.refuse("user_id", "invalid", "Expected a user's id.")
+                return nil
+            }
+            return id
+        }
+        let plan = form.words("plan", max: Plan.slugMax)
+        let expiresAt = form.optional("expires_at") { $0.expiry("expires_at", $1, after: now) }
+        let (id, slug) = try form.finish(user, plan)
+        let actor = try call.signedIn().actor
+        let origin = call.origin
+        let (subscription, standing) = try await store.write { db throws(Problem) in
+            guard try db.accounts.find(id) != nil else {
+                throw Problem.invalid("user_id", "unknown_user", "There is no such user.")
+            }
+            let plan = try Self.livePlan(slug, db)
+            let subscription = try db.subscribe(id, to: plan, expiresAt: expiresAt, at: now)
+            try db.audit.append(
+                origin.event(
+                    "subscription.given", by: actor, on: "user:\(id)",
+                    meta: [JSON.Member("plan", .string(slug))]),
+                at: now)
+            return (subscription, try Gatekeeper.standing(of: id, db))
+        }
+        standingChanged(id, standing)
+        return .json(.created) { $0.subscription(subscription) }
+    }
+
+    private static func livePlan(_ slug: String, _ db: any Connection) throws(Problem) -> Plan {
+        guard let plan = try db.plans.find(slug: slug), plan.archivedAt == nil else {
+            throw .invalid("plan", "unknown_plan", "There is no such plan.")
+        }
+        return plan
+    }
+
+    private func adminChangeSubscription(_ call: Call) async throws(Problem) -> Answer {
+        let id: SubscriptionID = try call.id("subscription")
+        let now = call.now
+        var form = try await call.form()
+        let slug = form.words("plan", max: Plan.slugMax, required: false)
+        let expiresAt = form.change("expires_at") { $0.expiry("expires_at", $1, after: now) }
+        let status = form.optional("status") { form, value -> Subscription.Status? in
+            guard value == .string("canceled") else {
+                form.refuse("status", "invalid", "Expected: canceled.")
+                return nil
+            }
+            return .canceled
+        }
+        try form.finish()
+        let actor = try call.signedIn().actor
+        let origin = call.origin
+        let (subscription, standing) = try await store.write { db throws(Problem) in
+            guard var subscription = try db.subscriptions.find(id) else {
+                throw Problem.notFound("subscription")
+            }
+            guard subscription.status == .active else {
+                throw Problem(.conflict, "This subscription has ended.")
+            }
+            if let slug {
+                let plan = try Self.livePlan(slug, db)
+                subscription.planID = plan.id
+                subscription.planSlug = plan.slug
+            }
+            if let expiresAt { subscription.expiresAt = expiresAt }
+            if let status {
+                subscription.status = status
+                subscription.canceledAt = now
+            }
+            try db.subscriptions.update(subscription)
+            try db.audit.append(
+                origin.event(
+                    "subscription.changed", by: actor, on: "user:\(subscription.userID)",
+                    meta: [
+                        JSON.Member("plan", .string(subscription.planSlug)),
+                        JSON.Member("status", .string(subscription.status.rawValue)),
+                        JSON.Member("expires_at", .text(subscription.expiresAt?.description)),
+                    ]),
+                at: now)
+            return (subscription, try Gatekeeper.standing(of: subscription.userID, db))
+        }
+        standingChanged(subscription.userID, standing)
+        return .json { $0.subscription(subscription) }
+    }
+}

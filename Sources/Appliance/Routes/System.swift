@@ -1,0 +1,33 @@
+import Domain
+import HTTPTypes
+
+extension Appliance {
+    var systemRoutes: [Route] {
+        [
+            Route(.get, "/healthz", .open, isThrottled: false) { _ throws(Problem) in
+                .json { json in json.object { $0.member("status", "ok") } }
+            },
+            Route(.get, "/readyz", .open, isThrottled: false) { _ throws(Problem) in
+                let reasons = await self.readiness.reasons()
+                let status = reasons.isEmpty ? "ready" : "not_ready"
+                return .json(reasons.isEmpty ? .ok : .serviceUnavailable) { json in
+                    json.object { json in
+                        json.member("status", status)
+                        json.member("reasons", reasons)
+                    }
+                }
+            },
+            Route(.get, "/problems/{code}", .open) { call throws(Problem) in
+                guard let code = Problem.Code(rawValue: call.parameter("code")) else {
+                    throw .notFound("problem")
+                }
+                return Pages.problem(code)
+            },
+            Route(.get, "/setup", .open) { _ throws(Problem) in Pages.form },
+            Route(.get, "/verify-email", .open) { _ throws(Problem) in Pages.form },
+            Route(.get, "/reset-password", .open) { _ throws(Problem) in Pages.form },
+            Route(.get, "/form.js", .open) { _ throws(Problem) in Pages.script },
+            Route(.get, "/form.css", .open) { _ throws(Problem) in Pages.style },
+        ]
+    }
+}

@@ -1,0 +1,63 @@
+"""The servers that tests share or own, and what a failed test shows of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+import gatehouse
+from gatehouse import Server
+
+
+@pytest.fixture(scope="module")
+def start_for_module(tmp_path_factory) -> Iterator[Callable[..., Server]]:
+    yield from _starter(tmp_path_factory)
+
+
+@pytest.fixture
+def start(tmp_path_factory) -> Iterator[Callable[..., Server]]:
+    """Starts a server of the test's own; its keywords are configuration keys."""
+    yield from _starter(tmp_path_factory)
+
+
+def _starter(tmp_path_factory) -> Iterator[Callable[..., Server]]:
+    started: list[Server] = []
+
+    def start(listen: str = "127.0.0.1:0", **settings: str) -> Server:
+        server = Server(tmp_path_factory.mktemp("gatehouse"), listen, **settings)
+        started.append(server)
+        return server.start()
+
+    yield start
+    failures = []
+    for server in started:
+        try:
+            server.close()
+        except AssertionError as failure:
+            failures.append(failure)
+    if failures:
+        raise failures[0]
+
+
+@pytest.fixture(scope="module")
+def server(start_for_module) -> Server:
+    """The server that a module's tests share: defaults, without throttling of sign-in."""
+    return start_for_module()
+
+
+def pytest_runtestloop(session):
+    """Without a binary there is nothing to test: say so once."""
+    if not session.config.option.collectonly:
+        try:
+            gatehouse.binary()
+        except AssertionError as failure:
+            pytest.exit(str(failure), returncode=2)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if report.failed:
+        for server in gatehouse.live:
+            report.sections.append((f"last lines of {server.address}", server.output()))
