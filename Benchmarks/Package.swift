@@ -1,0 +1,17 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// What Gatehouse is measured against, in a package of its own: nothing here is in the product.
+let package = Package(
+    name: "benchmarks",
+    dependencies: [
+        .package(
+            url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1",
+            traits: [])
+    ],
+    targets: [
+        .executableTarget(
+            name: "Hello",
+            dependencies: [.product(name: "Hummingbird", package: "hummingbird")])
+    ]
+)
