@@ -49,7 +49,7 @@ package final class Appliance: Sendable {
         self.authenticator = authenticator
         gatekeeper = Gatekeeper(store: store) { authenticator.forget(account: $0) }
         throttle = Throttle(isEnabled: configuration.limits.authEnabled)
-        mailbox = Mailbox(
+        mailbox = try Mailbox(
             directory: configuration.dataDirectory + "/mailbox", from: configuration.mail.from)
         readiness = Readiness(
             store: store, directory: configuration.dataDirectory, clock: clock)
@@ -57,8 +57,9 @@ package final class Appliance: Sendable {
 
     /// Every route, in one list: it is served, tested and described from here.
     package var routes: [Route] {
-        systemRoutes + authenticationRoutes + sessionRoutes + accountRoutes + apiKeyRoutes
-            + planRoutes + usageRoutes + itemRoutes + gateRoutes + adminRoutes + auditRoutes
+        systemRoutes + authenticationRoutes + introspectionRoutes + sessionRoutes + accountRoutes
+            + apiKeyRoutes + planRoutes + usageRoutes + itemRoutes + gateRoutes + adminRoutes
+            + auditRoutes
     }
 
     /// What must be in place before the first request: starter plans, setup token, throttles.
@@ -84,5 +85,8 @@ package final class Appliance: Sendable {
     }
 
     /// After the services have ended: the threads, and then the store is the caller's to close.
-    package func close() { hasher.close() }
+    package func close() {
+        hasher.close()
+        mailbox.close()
+    }
 }

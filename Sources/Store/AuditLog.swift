@@ -114,7 +114,10 @@ package struct AuditLog {
         }
         var last = (sequence: sequence, hash: hash)
         for (entry, salt, digest, previous, hash) in rows {
-            let addressHolds = salt == nil || digest == Self.digest(of: entry.address, salt: salt)
+            // Erasing takes the address and its salt; an address without one was put there.
+            let addressHolds =
+                salt == nil
+                ? entry.address == nil : digest == Self.digest(of: entry.address, salt: salt)
             let expected = Self.hash(of: entry, addressDigest: digest, after: last.hash)
             guard entry.sequence == last.sequence + 1, previous == last.hash, addressHolds,
                 hash == expected

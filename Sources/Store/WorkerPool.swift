@@ -44,6 +44,14 @@ package final class WorkerPool: Sendable {
         }
     }
 
+    /// Queues work that nobody waits for; false when it was not taken.
+    package func submit(_ body: @escaping @Sendable () -> Void) -> Bool {
+        switch queue.put(body) {
+        case .put: true
+        case .full, .closed: false
+        }
+    }
+
     /// Finishes what is queued; blocks until the threads have ended.
     package func close() {
         queue.close()

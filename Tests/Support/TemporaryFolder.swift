@@ -21,17 +21,36 @@ package final class TemporaryFolder: Sendable {
     }
 
     private static func removeTree(_ path: String) {
-        guard let folder = opendir(path) else {
+        guard let names = FolderListing.names(in: path) else {
             unlink(path)
             return
         }
+        for name in names { removeTree("\(path)/\(name)") }
+        rmdir(path)
+    }
+}
+
+/// What lies in a folder.
+package enum FolderListing {
+    /// Sorted; throws when there is no such folder.
+    package static func files(in path: String) throws -> [String] {
+        guard let names = names(in: path) else {
+            throw TemporaryFolder.Failure(what: "no folder \(path)")
+        }
+        return names.sorted()
+    }
+
+    /// Nil for what is no folder.
+    fileprivate static func names(in path: String) -> [String]? {
+        guard let folder = opendir(path) else { return nil }
+        defer { closedir(folder) }
+        var names: [String] = []
         while let entry = readdir(folder) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
                 pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            if name != ".", name != ".." { removeTree("\(path)/\(name)") }
+            if name != ".", name != ".." { names.append(name) }
         }
-        closedir(folder)
-        rmdir(path)
+        return names
     }
 }

@@ -187,3 +187,12 @@ def test_a_history_that_ends_before_it_begins_is_refused(server):
         **{"from": span["to"], "to": span["from"]},
     )  # fmt: skip
     problem(answer, 422, "validation_failed")
+
+
+@pytest.mark.parametrize("granularity", ["hour", "day", "month"])
+@pytest.mark.parametrize("to", ["0000-01-01", "0001-01", "1969-12-31T23"])
+def test_a_history_before_there_was_time_is_refused(server, granularity, to):
+    person = server.person()
+    parameters = {"granularity": granularity, "to": to}
+    invalid(server.get("/usage/history", person, params=parameters), "from")
+    ok(server.get("/usage", person))

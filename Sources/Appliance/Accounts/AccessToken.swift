@@ -2,6 +2,8 @@ import Domain
 
 /// The claims of an access token (RFC 9068): who, which session and generation of it, until when.
 package struct AccessToken: Sendable, Equatable {
+    /// `jti`.
+    package let id: String
     package let userID: UserID
     package let sessionID: SessionID
     package let generation: Int64
@@ -103,7 +105,7 @@ package struct AccessTokens: Sendable {
             else { return nil }
         }
         return AccessToken(
-            userID: userID, sessionID: sessionID, generation: generation, role: role,
+            id: tokenID, userID: userID, sessionID: sessionID, generation: generation, role: role,
             tokenVersion: version, issuedAt: issuedAt, expiresAt: expiresAt)
     }
 

@@ -25,7 +25,7 @@ extension Appliance {
         }
         if isWanted {
             let letter = Letter.reset(publicURL: configuration.publicURL, token: token.secret)
-            await mail(letter, to: email, at: now)
+            mail(letter, to: email, at: now)
         }
     }
 
@@ -64,8 +64,8 @@ extension Appliance {
         }
         authenticator.forget(account: account.id)
         authenticator.forget(sessions: ended)
-        throttle.reset(.loginByAccount, account.email.description)
-        await mail(.passwordChanged(publicURL: configuration.publicURL), to: account.email, at: now)
+        throttle.forgive(.login, account.email.description)
+        mail(.passwordChanged(publicURL: configuration.publicURL), to: account.email, at: now)
     }
 
     func changePassword(
@@ -92,7 +92,7 @@ extension Appliance {
         }
         authenticator.forget(account: user)
         authenticator.forget(sessions: ended)
-        await mail(
+        mail(
             .passwordChanged(publicURL: configuration.publicURL), to: caller.account.email, at: now)
     }
 
@@ -100,7 +100,7 @@ extension Appliance {
     func confirm(
         _ password: Secret, of caller: Caller, at now: Timestamp
     ) async throws(Problem) -> String {
-        try throttle.take(.passwordByAccount, "\(caller.userID)", at: now)
+        try throttle.take(Throttle.Guess.password, "\(caller.userID)", at: now)
         let user = caller.userID
         let hash = try await store.read { db throws(Problem) in
             try db.accounts.credentials(user)?.passwordHash
@@ -108,7 +108,7 @@ extension Appliance {
         guard try await hasher.verify(password, against: hash), let hash else {
             throw Problem(.invalidCredentials, "The current password is wrong.")
         }
-        throttle.reset(.passwordByAccount, "\(user)")
+        throttle.forgive(.password, "\(user)")
         return hash
     }
 
@@ -143,7 +143,7 @@ extension Appliance {
             return (AccountSnapshot(account, plan: plan), isNewAddress)
         }
         authenticator.forget(account: user)
-        if isNewAddress { await mail(verification(token), to: snapshot.account.email, at: now) }
+        if isNewAddress { mail(verification(token), to: snapshot.account.email, at: now) }
         return snapshot
     }
 

@@ -35,10 +35,10 @@ extension Appliance {
             guard mustVerify else {
                 throw Problem(.emailTaken, "There is an account with this e-mail address.")
             }
-            await mail(.addressTaken(publicURL: configuration.publicURL), to: email, at: now)
+            mail(.addressTaken(publicURL: configuration.publicURL), to: email, at: now)
             return .verificationSent
         }
-        await mail(verification(token), to: email, at: now)
+        mail(verification(token), to: email, at: now)
         return mustVerify ? .verificationSent : .account(snapshot)
     }
 
@@ -113,7 +113,7 @@ extension Appliance {
             try self.insertVerification(token, of: account, db, at: now)
             return true
         }
-        if isWanted { await mail(verification(token), to: email, at: now) }
+        if isWanted { mail(verification(token), to: email, at: now) }
     }
 
     func throttleMail(

@@ -22,7 +22,7 @@ extension Appliance {
         }
         // An owner at a known address is counted apart: strangers' guesses cannot lock them out.
         let subject = email.description + (isKnown ? " " + (address ?? "") : "")
-        try throttle.take(.loginByAccount, subject, at: now)
+        try throttle.take(Throttle.Guess.login, subject, at: now)
 
         let hash = credentials?.passwordHash
         let isRight = try await hasher.verify(password, against: hash)
@@ -48,7 +48,7 @@ extension Appliance {
             return try self.insertSession(of: current.account, db, from: origin, at: now)
         }
         guard let pair else { throw Self.wrongCredentials }
-        throttle.reset(.loginByAccount, subject)
+        throttle.forgive(.login, subject)
         return pair
     }
 
@@ -92,7 +92,7 @@ extension Appliance {
                 metadata: [
                     "user_id": "\(account.id)", "request_id": "\(origin.requestID)",
                 ])
-            await mail(.tokenReused(publicURL: configuration.publicURL), to: account.email, at: now)
+            mail(.tokenReused(publicURL: configuration.publicURL), to: account.email, at: now)
             throw Problem(
                 .refreshTokenReused, "This refresh token was used before; sign in again.")
         case .ended:

@@ -17,9 +17,6 @@ final class Throttle: Sendable {
             isKept = kept
         }
 
-        /// Wrong passwords of one account: 10 in 15 minutes (NIST SP 800-63B-4; security L1).
-        static let loginByAccount = Purpose(
-            "login", 10, per: .seconds(900), burst: 10, kept: true)
         static let loginByAddress = Purpose(
             "login-from", 60, per: .seconds(60), burst: 60, kept: true)
         static let registerByAddress = Purpose(
@@ -35,8 +32,6 @@ final class Throttle: Sendable {
         /// Tokens of one generation that a client can ask for again and again.
         static let refreshBySession = Purpose(
             "refresh", 60, per: .seconds(60), burst: 120, kept: false)
-        static let passwordByAccount = Purpose(
-            "password", 10, per: .seconds(900), burst: 10, kept: true)
 
         static func apiByUser(_ perMinute: Int) -> Purpose {
             Purpose(
@@ -50,6 +45,13 @@ final class Throttle: Sendable {
         }
     }
 
+    /// Whose password is guessed at: by a stranger at sign-in, or by who holds a session.
+    enum Guess: String, CaseIterable, Sendable {
+        case login, password
+
+        fileprivate var prefix: String { rawValue + ":" }
+    }
+
     /// Buckets kept: an attacker must fill all of them from throttled addresses to wash one out.
     private static let bucketsMax = 200_000
     /// The subject of our rows in `rate_states`.
@@ -57,6 +59,7 @@ final class Throttle: Sendable {
 
     private let isEnabled: Bool
     private let buckets = LiveCache<String, RateLimiter>(capacity: bucketsMax)
+    private let guesses = LiveCache<String, GuessLimiter>(capacity: bucketsMax)
     private let unsaved = Mutex<Set<String>>([])
 
     init(isEnabled: Bool) { self.isEnabled = isEnabled }
@@ -89,19 +92,51 @@ final class Throttle: Sendable {
         return wait
     }
 
-    /// The attempt was right: the wrong ones before it are forgiven.
-    func reset(_ purpose: Purpose, _ subject: String) {
+    /// Counts one guess at a password, or throws `rate_limited` with the time until the next may
+    /// begin.
+    func take(_ guess: Guess, _ subject: String, at now: Timestamp) throws(Problem) {
         guard isEnabled else { return }
-        let name = Self.name(purpose, subject)
-        buckets.put(name, RateLimiter())
-        if purpose.isKept { unsaved.withLock { _ = $0.insert(name) } }
+        let name = guess.prefix + Self.digest(of: subject)
+        let wait: Duration? =
+            guesses.with(name) { Self.take(&$0, at: now) }
+            ?? {
+                var fresh = GuessLimiter()
+                fresh.take(at: now)
+                guesses.put(name, fresh)
+                return .zero
+            }()
+        guard wait != .zero else {
+            unsaved.withLock { _ = $0.insert(name) }
+            return
+        }
+        var problem = Problem(.rateLimited, "Too many attempts; wait a little.")
+        if wait == nil { problem.detail = "Too many wrong passwords; set a new one by mail." }
+        problem.retryAfter = wait ?? .seconds(900)
+        throw problem
+    }
+
+    private static func take(_ limiter: inout GuessLimiter, at now: Timestamp) -> Duration? {
+        let wait = limiter.wait(at: now)
+        if wait == .zero { limiter.take(at: now) }
+        return wait
+    }
+
+    /// The guess was right: the wrong ones before it are forgiven.
+    func forgive(_ guess: Guess, _ subject: String) {
+        guard isEnabled else { return }
+        let name = guess.prefix + Self.digest(of: subject)
+        guesses.put(name, GuessLimiter())
+        unsaved.withLock { _ = $0.insert(name) }
     }
 
     /// What was counted is personal (an address of some kind), so only its hash is kept.
     private static func name(_ purpose: Purpose, _ subject: String) -> String {
         guard purpose.isKept else { return purpose.rule.name + ":" + subject }
-        let digest = SHA256.hash(data: Array(subject.utf8)).prefix(16)
-        return purpose.rule.name + ":" + Hex.text(of: digest)
+        return purpose.rule.name + ":" + digest(of: subject)
+    }
+
+    private static func digest(of subject: String) -> String {
+        Hex.text(of: SHA256.hash(data: Array(subject.utf8)).prefix(16))
     }
 
     // MARK: Checkpoints
@@ -113,10 +148,20 @@ final class Throttle: Sendable {
             return taken
         }
         return names.compactMap { name in
-            buckets.with(name) { $0 }.map {
-                RateStates.Entry(subject: Self.subject, name: name, rate: $0)
-            }
+            let rate =
+                Self.isGuess(name)
+                ? guesses.with(name) { Self.rate(of: $0) } : buckets.with(name) { $0 }
+            return rate.map { RateStates.Entry(subject: Self.subject, name: name, rate: $0) }
         }
+    }
+
+    /// As `rate_states` keeps it: the count stands where the backlog does.
+    private static func rate(of limiter: GuessLimiter) -> RateLimiter {
+        RateLimiter(backlog: Int128(limiter.count), updatedAt: limiter.lastAt)
+    }
+
+    private static func isGuess(_ name: String) -> Bool {
+        Guess.allCases.contains { name.hasPrefix($0.prefix) }
     }
 
     func putBack(_ entries: [RateStates.Entry]) {
@@ -126,6 +171,13 @@ final class Throttle: Sendable {
     }
 
     func restore(_ entries: [RateStates.Entry]) {
-        for entry in entries { buckets.put(entry.name, entry.rate) }
+        for entry in entries {
+            if Self.isGuess(entry.name) {
+                let count = Int64(clamping: entry.rate.backlog)
+                guesses.put(entry.name, GuessLimiter(count: count, lastAt: entry.rate.updatedAt))
+            } else {
+                buckets.put(entry.name, entry.rate)
+            }
+        }
     }
 }

@@ -71,6 +71,9 @@ package struct Configuration: Sendable, Equatable {
 
     package var publicURL: String { server.publicURL ?? "http://\(server.listen)" }
 
+    /// TLS ends here or at a proxy before this server: cookies are `Secure`, answers carry HSTS.
+    package var isSecure: Bool { publicURL.hasPrefix("https:") }
+
     package var issuer: String { auth.issuer ?? publicURL }
 }
 

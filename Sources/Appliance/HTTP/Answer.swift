@@ -14,6 +14,10 @@ enum SecurityFields {
         .cacheControl: "no-store",
     ]
 
+    /// Only where the public URL is https: a year, for every subdomain (security H1).
+    static let strictTransport = HTTPField(
+        name: .strictTransportSecurity, value: "max-age=31536000; includeSubDomains")
+
     static let json: HTTPFields = {
         var fields = all
         fields[.contentType] = "application/json"

@@ -1,6 +1,7 @@
 import Domain
 import HTTPTypes
 import Hummingbird
+import HummingbirdCore
 import NIOCore
 import Store
 
@@ -111,6 +112,18 @@ package struct Call: Sendable {
             return try Form(.object([]))
         }
         return try await form()
+    }
+
+    /// A parameter of a form-encoded body, for the calls whose standard asks for one.
+    func urlEncoded(_ name: String) async throws(Problem) -> String? {
+        let type = request.headers[.contentType]?.lowercased() ?? ""
+        guard type.prefix(while: { $0 != ";" && $0 != " " }) == "application/x-www-form-urlencoded"
+        else {
+            throw Problem(
+                .unsupportedMediaType, "Send the body as application/x-www-form-urlencoded.")
+        }
+        let text = String(decoding: try await body(), as: UTF8.self)
+        return URI("/?" + text.filter { $0 != "#" }).queryParameters[name[...]].map(String.init)
     }
 
     func body() async throws(Problem) -> [UInt8] {

@@ -30,7 +30,7 @@ struct Front: HTTPResponder {
         self.logger = logger
         logsAll = configuration.log.requests == "all"
         logsErrors = configuration.log.requests != "off"
-        isSecure = configuration.publicURL.hasPrefix("https:")
+        isSecure = configuration.isSecure
     }
 
     func respond(to request: Request, context: Context) async throws -> Response {
@@ -68,11 +68,8 @@ struct Front: HTTPResponder {
 
     private func addCommonHeaders(_ headers: inout HTTPFields, _ context: Context) {
         headers.append(HTTPField(name: .requestID, value: context.requestID))
-        if isSecure { headers.append(Self.strictTransport) }
+        if isSecure { headers.append(SecurityFields.strictTransport) }
     }
-
-    private static let strictTransport = HTTPField(
-        name: .strictTransportSecurity, value: "max-age=31536000; includeSubDomains")
 
     private func answer(_ problem: Problem, _ request: Request, _ context: Context) -> Response {
         if logsErrors, problem.code.status.code >= 500 || problem.cause != nil {

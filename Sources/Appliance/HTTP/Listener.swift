@@ -28,13 +28,15 @@ extension Appliance {
         let bounds = ConnectionGuard.Bounds(
             header: TimeAmount(server.headerTimeout), body: TimeAmount(server.bodyTimeout),
             idle: TimeAmount(server.idleTimeout),
-            counts: ConnectionCounts(perAddress: server.connectionsPerAddressMax))
+            counts: ConnectionCounts(perAddress: server.connectionsPerAddressMax),
+            isSecure: configuration.isSecure)
         return Application(
             responder: responder,
             server: .http1(
                 configuration: .init(
-                    additionalChannelHandlers: [ConnectionGuard(bounds)],
-                    idleTimeout: TimeAmount(server.idleTimeout),
+                    // Idle connections are the guard's: the framework does not see what is
+                    // answered before it.
+                    additionalChannelHandlers: [ConnectionSetup(bounds)],
                     httpDecoderConfiguration: .init(
                         maxHeaderFieldSize: ConnectionGuard.Bounds.headBytesMax,
                         maxHeaderListSize: ConnectionGuard.Bounds.headBytesMax,

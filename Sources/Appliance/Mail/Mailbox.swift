@@ -7,42 +7,42 @@ import Store
 final class Mailbox: Sendable {
     private let directory: String
     private let sender: String
-    private let writer: WorkerPool?
+    private let writer: WorkerPool
 
     private static let queueMax = 1000
 
-    init(directory: String, from sender: String) {
+    init(directory: String, from sender: String) throws(StoreRefusal) {
         self.directory = directory
         self.sender = sender
-        do {
-            writer = try WorkerPool(name: "mail", threads: 1, queue: Self.queueMax)
-        } catch {
-            writer = nil
-        }
+        writer = try WorkerPool(name: "mail", threads: 1, queue: Self.queueMax)
     }
 
-    func close() { writer?.close() }
+    /// Returns when what was handed over before lies in the folder.
+    func flush() async { _ = await writer.run { () -> Bool? in true } }
 
-    /// Nil when it lies in the folder; else why not.
-    func deliver(_ letter: Letter, to address: EmailAddress, at now: Timestamp) async -> String? {
+    /// Writes what is queued; blocks until it lies there.
+    func close() { writer.close() }
+
+    /// Hands a letter over and returns at once: an answer that waited for the disk would tell, by
+    /// its time, that there was somebody to write to (security E2). `onFailure` hears why a letter
+    /// does not lie in the folder.
+    func post(
+        _ letter: Letter, to address: EmailAddress, at now: Timestamp,
+        onFailure: @escaping @Sendable (String) -> Void
+    ) {
         let directory = directory
         let message = Self.message(letter, from: sender, to: address, at: now)
         var random = SystemRandomNumberGenerator()
         let name = "\(now)-\(Base62.random(8, using: &random)).eml"
-        guard let writer else { return "there is no thread to write mails" }
-        let outcome = await writer.run { () -> String? in
+        let isQueued = writer.submit {
             do throws(SafeFile.Failure) {
                 try SafeFile.makeDirectory(directory)
                 try SafeFile.write(Array(message.utf8), to: "\(directory)/\(name)")
-                return nil
             } catch {
-                return error.reason
+                onFailure(error.reason)
             }
         }
-        switch outcome {
-        case .done(let failure): return failure
-        case .full: return "\(Self.queueMax) mails are waiting to be written"
-        }
+        if !isQueued { onFailure("\(Self.queueMax) mails are waiting to be written") }
     }
 
     /// RFC 5322 with a plain UTF-8 body. The address is ASCII of known characters, the subject
@@ -82,8 +82,9 @@ enum MailDate {
 
 extension Appliance {
     /// Mail is beside the point of a request: when it fails, the request has still succeeded.
-    func mail(_ letter: Letter, to address: EmailAddress, at now: Timestamp) async {
-        guard let failure = await mailbox.deliver(letter, to: address, at: now) else { return }
-        logger.error("mail could not be delivered", metadata: ["cause": "\(failure)"])
+    func mail(_ letter: Letter, to address: EmailAddress, at now: Timestamp) {
+        mailbox.post(letter, to: address, at: now) { [logger] failure in
+            logger.error("mail could not be delivered", metadata: ["cause": "\(failure)"])
+        }
     }
 }

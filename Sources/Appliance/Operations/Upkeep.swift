@@ -30,9 +30,9 @@ extension Appliance {
     private static let upkeepRowsMax = 500
     /// Sessions and tokens are kept this long after their end, so that a late reuse still shows.
     private static let endedKept: Duration = .seconds(7 * 86_400)
-    /// Throttles drain within an hour and a minute's rate within its burst; what is older is noise,
-    /// and a flood of it would be read at every start.
-    private static let ratesKept: Duration = .seconds(2 * 3600)
+    /// Throttles drain within an hour; a run of wrong passwords is remembered for a day. What is
+    /// older is noise, and a flood of it would be read at every start.
+    private static let ratesKept: Duration = .seconds(24 * 3600)
 
     package func upkeep() async throws(Problem) {
         let now = clock.now()

@@ -124,13 +124,16 @@ extension Appliance {
         let key = try await ownKey(call)
         let origin = call.origin
         let now = call.now
-        try await store.write { db throws(Problem) in
-            guard try db.apiKeys.revoke(key.id, at: now) else { return }
-            try db.audit.append(
-                origin.event("api_key.revoked", by: caller.actor, on: "api_key:\(key.id)"),
-                at: now)
+        let revoked = try await store.write { db throws(Problem) in
+            if try db.apiKeys.revoke(key.id, at: now) {
+                try db.audit.append(
+                    origin.event("api_key.revoked", by: caller.actor, on: "api_key:\(key.id)"),
+                    at: now)
+            }
+            // As it is now: it may have been rotated since it was read.
+            return try db.apiKeys.find(key.id, of: caller.userID)
         }
-        authenticator.forget(key: key)
+        if let revoked { authenticator.forget(key: revoked) }
         return .noContent
     }
 
@@ -142,21 +145,23 @@ extension Appliance {
         var form = try await call.optionalForm()
         let overlap = form.integer("overlap_seconds", in: 0...Self.overlapSecondsMax) ?? 0
         try form.finish()
-        let key = try await ownKey(call)
-        guard key.isLive(at: call.now) else { throw Problem(.conflict, "This key has ended.") }
+        let id: APIKeyID = try call.id("API key")
         var random = SystemRandomNumberGenerator()
         let text = APIKeyText.random(using: &random)
         let origin = call.origin
         let now = call.now
-        let rotated = try await store.write { db throws(Problem) in
+        let (before, rotated) = try await store.write { db throws(Problem) in
+            guard let before = try db.apiKeys.find(id, of: caller.userID) else {
+                throw Problem.notFound("API key")
+            }
+            guard before.isLive(at: now) else { throw Problem(.conflict, "This key has ended.") }
             try db.apiKeys.rotate(
-                key.id, to: text, hash: Self.hash(text), overlapEnd: now + .seconds(overlap))
+                id, to: text, hash: Self.hash(text), overlapEnd: now + .seconds(overlap))
             try db.audit.append(
-                origin.event("api_key.rotated", by: caller.actor, on: "api_key:\(key.id)"),
-                at: now)
-            return try db.apiKeys.find(key.id, of: caller.userID)
+                origin.event("api_key.rotated", by: caller.actor, on: "api_key:\(id)"), at: now)
+            return (before, try db.apiKeys.find(id, of: caller.userID))
         }
-        authenticator.forget(key: key)
+        authenticator.forget(key: before)
         guard let rotated else { throw .notFound("API key") }
         return .json { $0.apiKey(rotated, text: text) }
     }

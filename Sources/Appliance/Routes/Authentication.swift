@@ -88,17 +88,24 @@ extension Appliance {
         let email = form.email("email")
         let password = form.password("password")
         _ = form.words("otp", max: 16, required: false)
-        let usesCookie = try Self.usesCookie(call)
+        let usesCookie = try usesCookie(call)
         let (address, secret) = try form.finish(email, password)
         let pair = try await signIn(
             email: address, password: secret, from: call.origin, at: call.now)
         return answer(pair, usesCookie: usesCookie)
     }
 
-    private static func usesCookie(_ call: Call) throws(Problem) -> Bool {
+    /// A cookie that is not `Secure` may go to a loopback address only (security S2).
+    private func usesCookie(_ call: Call) throws(Problem) -> Bool {
         switch call.query("session") {
         case nil: return false
-        case "cookie": return true
+        case "cookie":
+            guard configuration.isSecure || call.address?.isLoopback == true else {
+                throw .invalid(
+                    "session", "insecure",
+                    "Cookies need TLS: server.public_url has to begin with https://.")
+            }
+            return true
         default: throw .invalid("session", "invalid", "Expected: cookie.")
         }
     }
@@ -158,7 +165,7 @@ extension Appliance {
     }
 
     private var refreshCookie: RefreshCookie {
-        RefreshCookie(isSecure: configuration.publicURL.hasPrefix("https:"))
+        RefreshCookie(isSecure: configuration.isSecure)
     }
 }
 

@@ -27,9 +27,11 @@ extension Appliance {
         }
         let last = try Self.index("to", call, window) ?? window.index(of: call.now)
         let first = try Self.index("from", call, window) ?? last - Self.pointsShown(window) + 1
-        guard first <= last, last - first < Self.pointsMax else {
+        // Periods are counted from 1970; what lies before it has no number that could be written.
+        guard first >= 0, first <= last, last - first < Self.pointsMax else {
             throw .invalid(
-                "from", "out_of_range", "Before to, and at most \(Self.pointsMax) periods.")
+                "from", "out_of_range",
+                "From 1970 on, before to, and at most \(Self.pointsMax) periods.")
         }
         // What is counted and not folded in yet belongs to the newest period.
         try await checkpoint()

@@ -140,6 +140,22 @@ struct TestServer: Sendable {
                 ] + more), person.token)
     }
 
+    /// The token of the newest mail with a link to that page, once every letter is written.
+    func mailedToken(to email: String, page: String) async throws -> String {
+        await appliance.mailbox.flush()
+        let folder = "\(folder.path)/mailbox"
+        let texts = try FolderListing.files(in: folder).map { name in
+            String(
+                decoding: try SafeFile.read("\(folder)/\(name)", bytesMax: 1 << 20), as: UTF8.self)
+        }
+        let mark = "/\(page)#token="
+        let text = texts.last { $0.contains("To: \(email)") && $0.contains(mark) }
+        guard let text, let start = text.firstRange(of: mark) else {
+            throw TemporaryFolder.Failure(what: "no \(page) mail to \(email)")
+        }
+        return String(text[start.upperBound...].prefix { !$0.isWhitespace })
+    }
+
     /// A plan for one test, chosen by the person.
     func subscribe(_ person: Person, to limits: [(String, Int64)]) async throws {
         let json = JSON.object(limits.map { JSON.Member($0.0, .integer($0.1)) })

@@ -1,0 +1,71 @@
+import Domain
+import Support
+import Testing
+
+@testable import Appliance
+
+@Suite("Guesses at a password")
+struct GuessScenarios {
+    private static let wrong = "not the password at all"
+
+    /// Guesses as fast as it is let until it has been wrong that often.
+    private static func fail(
+        _ server: TestServer, _ email: String, times: Int
+    ) async throws {
+        var failures = 0
+        while failures < times {
+            let answer = try await server.login(email, password: wrong)
+            if answer.status == 401 {
+                failures += 1
+            } else {
+                server.clock.advance(.seconds(try #require(answer.retryAfter)))
+            }
+        }
+    }
+
+    @Test("the waits between guesses grow to a quarter of an hour")
+    func waitsGrow() async throws {
+        try await TestServer.run { server async throws in
+            for failures in [10, 1, 1, 1, 1, 1] {
+                try await Self.fail(server, "nobody@example.com", times: failures)
+            }
+            let refused = try await server.login("nobody@example.com", password: Self.wrong)
+            #expect(refused.code == "rate_limited")
+            #expect(refused.retryAfter == 900)
+        }
+    }
+
+    @Test("after a hundred wrong passwords only a reset helps, and it does")
+    func hundred() async throws {
+        try await TestServer.run { server async throws in
+            let ann = "ann@example.com"
+            _ = try await server.register(ann)
+            try await Self.fail(server, ann, times: 100)
+            server.clock.advance(.seconds(86_400))
+            #expect(try await server.login(ann).status == 429)
+            let body = JSON.object([JSON.Member("email", .string(ann))])
+            #expect(try await server.post("/auth/forgot-password", body).status == 202)
+            let token = try await server.mailedToken(to: ann, page: "reset-password")
+            let reset = JSON.object([
+                JSON.Member("token", .string(token)),
+                JSON.Member("password", .string("another horse battery staple")),
+            ])
+            #expect(try await server.post("/auth/reset-password", reset).status == 204)
+            let login = try await server.login(ann, password: "another horse battery staple")
+            #expect(login.status == 200)
+        }
+    }
+
+    @Test("a run of wrong passwords outlives a restart")
+    func outlivesRestart() async throws {
+        let folder = try TemporaryFolder()
+        let clock = FakeClock()
+        try await TestServer.run(folder: folder, clock: clock) { server async throws in
+            try await Self.fail(server, "nobody@example.com", times: 12)
+        }
+        try await TestServer.run(folder: folder, clock: clock) { server async throws in
+            let refused = try await server.login("nobody@example.com", password: Self.wrong)
+            #expect(refused.retryAfter == 360)
+        }
+    }
+}
