@@ -22,6 +22,8 @@ package final class Appliance: Sendable {
     let throttle: Throttle
     let mailbox: Mailbox
     let readiness: Readiness
+    let clients: ClientAddresses
+    let requestIDs = RequestIDs()
 
     /// Nothing is listening yet and nothing runs in the background: `serve` does both.
     package init(
@@ -51,6 +53,7 @@ package final class Appliance: Sendable {
         throttle = Throttle(isEnabled: configuration.limits.authEnabled)
         mailbox = try Mailbox(
             directory: configuration.dataDirectory + "/mailbox", from: configuration.mail.from)
+        clients = ClientAddresses(trustedProxies: configuration.server.trustedProxies)
         readiness = Readiness(
             store: store, directory: configuration.dataDirectory, clock: clock)
     }

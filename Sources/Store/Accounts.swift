@@ -17,7 +17,7 @@ package struct Accounts {
         Account(
             id: try row.id(), email: EmailAddress(canonical: try row.text()),
             name: try row.optionalText(),
-            role: try row.parsed(try row.text(), Account.Role.init),
+            role: try row.parsed(Account.Role.init),
             isActive: try row.bool(), isEmailVerified: try row.bool(), hasTOTP: try row.bool(),
             tokenVersion: try row.integer(), createdAt: try row.timestamp(),
             updatedAt: try row.timestamp())
@@ -145,7 +145,7 @@ package struct Accounts {
     package func list(_ filter: Filter, _ page: Page) throws(Problem) -> [Listed] {
         var conditions: SQL = "u.id < \(page.bound)"
         if let search = filter.search {
-            let pattern = "%" + Self.escaped(search.lowercased()) + "%"
+            let pattern = "%" + Self.escaped(Self.lowered(search)) + "%"
             conditions += """
                  AND (u.email LIKE \(pattern) ESCAPE '\\'
                  OR lower(u.name) LIKE \(pattern) ESCAPE '\\')
@@ -164,6 +164,11 @@ package struct Accounts {
         ) { row throws(Problem) in
             Listed(account: try Self.decode(&row), plan: try row.optionalText())
         }
+    }
+
+    /// As the engine's own `lower` does it: ASCII alone.
+    private static func lowered(_ text: String) -> String {
+        String(text.map { $0.isASCII ? Character($0.lowercased()) : $0 })
     }
 
     /// A search for `50%` finds the percent sign, not everything.

@@ -33,20 +33,20 @@ package struct AuditLog {
         let salt = event.address.map { _ in
             (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &random) }
         }
-        let digest = Self.digest(of: event.address, salt: salt)
-        let entry = Entry(
-            sequence: (last?.sequence ?? 0) + 1, id: ID(at: now, using: &random), at: now,
+        let link = Link(
+            sequence: (last?.sequence ?? 0) + 1,
+            id: AuditEventID(at: now, using: &random).description, at: now.milliseconds,
             action: event.action, actor: event.actor.text, target: event.target,
-            meta: event.meta, requestID: event.requestID, address: event.address)
+            meta: event.meta.encoded, requestID: event.requestID,
+            digest: Self.digest(of: event.address, salt: salt))
         let previous = last?.hash ?? []
-        let hash = Self.hash(of: entry, addressDigest: digest, after: previous)
         try db.execute(
             """
             INSERT INTO audit_logs (sequence, id, at, action, actor, target, meta_json, request_id,
                 ip, ip_salt, ip_digest, previous_hash, hash)
-            VALUES (\(entry.sequence), \(entry.id), \(now), \(entry.action), \(entry.actor),
-                \(entry.target), \(entry.meta), \(entry.requestID), \(entry.address), \(salt),
-                \(digest), \(previous), \(hash))
+            VALUES (\(link.sequence), \(link.id), \(link.at), \(link.action), \(link.actor),
+                \(link.target), \(link.meta), \(link.requestID), \(event.address), \(salt),
+                \(link.digest), \(previous), \(link.hash(after: previous)))
             """)
     }
 
@@ -102,27 +102,30 @@ package struct AuditLog {
     ) throws(Problem) -> (broken: Int64?, next: (sequence: Int64, hash: [UInt8])?) {
         let rows = try db.rows(
             """
-            SELECT sequence, id, at, action, actor, target, meta_json, request_id, ip, ip_salt,
-                ip_digest, previous_hash, hash
+            SELECT sequence, id, at, action, actor, target, meta_json, request_id, ip_digest, ip,
+                ip_salt, previous_hash, hash
             FROM audit_logs WHERE sequence > \(sequence) ORDER BY sequence LIMIT \(count)
             """
         ) { row throws(Problem) in
-            let entry = try Self.decode(&row)
+            let link = Link(
+                sequence: try row.integer(), id: try row.text(), at: try row.integer(),
+                action: try row.text(), actor: try row.text(), target: try row.text(),
+                meta: try row.text(), requestID: try row.optionalText(),
+                digest: try row.optionalBytes())
+            let address = try row.optionalText()
             let salt = try row.optionalBytes()
-            let digest = try row.optionalBytes()
-            return (entry, salt, digest, previous: try row.bytes(), hash: try row.bytes())
+            // Erasing takes the address and its salt together: one without the other was put there.
+            let addressHolds =
+                (address == nil) == (salt == nil)
+                && (salt == nil || link.digest == Self.digest(of: address, salt: salt))
+            return (link, addressHolds, previous: try row.bytes(), hash: try row.bytes())
         }
         var last = (sequence: sequence, hash: hash)
-        for (entry, salt, digest, previous, hash) in rows {
-            // Erasing takes the address and its salt; an address without one was put there.
-            let addressHolds =
-                salt == nil
-                ? entry.address == nil : digest == Self.digest(of: entry.address, salt: salt)
-            let expected = Self.hash(of: entry, addressDigest: digest, after: last.hash)
-            guard entry.sequence == last.sequence + 1, previous == last.hash, addressHolds,
-                hash == expected
-            else { return (entry.sequence, nil) }
-            last = (entry.sequence, hash)
+        for (link, addressHolds, previous, hash) in rows {
+            guard link.sequence == last.sequence + 1, previous == last.hash, addressHolds,
+                hash == link.hash(after: last.hash)
+            else { return (link.sequence, nil) }
+            last = (link.sequence, hash)
         }
         return (nil, rows.isEmpty ? nil : last)
     }
@@ -132,17 +135,28 @@ package struct AuditLog {
         return Array(SHA256.hash(data: salt + Array(address.utf8)))
     }
 
-    /// SHA-256 over the previous hash and the fields as a JSON array, whose quoting keeps one
-    /// field from running into the next.
-    private static func hash(
-        of entry: Entry, addressDigest: [UInt8]?, after previous: [UInt8]
-    ) -> [UInt8] {
-        let fields: [JSON] = [
-            .integer(entry.sequence), .string(entry.id.description),
-            .integer(entry.at.milliseconds), .string(entry.action), .string(entry.actor),
-            .string(entry.target), .string(entry.meta.encoded), .text(entry.requestID),
-            .text(addressDigest.map { Hex.text(of: $0) }),
-        ]
-        return Array(SHA256.hash(data: previous + Array(JSON.array(fields).encoded.utf8)))
+    /// A row as the chain sees it: as it is written, before anything is read into it, so that a
+    /// value which cannot be read any more is still found in its row.
+    private struct Link {
+        let sequence: Int64
+        let id: String
+        let at: Int64
+        let action: String
+        let actor: String
+        let target: String
+        let meta: String
+        let requestID: String?
+        let digest: [UInt8]?
+
+        /// SHA-256 over the previous hash and the fields as a JSON array, whose quoting keeps one
+        /// field from running into the next.
+        func hash(after previous: [UInt8]) -> [UInt8] {
+            let fields: [JSON] = [
+                .integer(sequence), .string(id), .integer(at), .string(action), .string(actor),
+                .string(target), .string(meta), .text(requestID),
+                .text(digest.map { Hex.text(of: $0) }),
+            ]
+            return Array(SHA256.hash(data: previous + Array(JSON.array(fields).encoded.utf8)))
+        }
     }
 }

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Synchronization
 
 /// A first-in, first-out queue between tasks and a thread: putting never waits and fails when it is
 /// full, taking waits. A Swift `Mutex` has no condition to wait on, so this is pthread's pair.
@@ -68,16 +69,16 @@ final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
 }
 
 /// A thread that runs one function to its end and can be waited for.
-///
-/// Unchecked, because the handle is written once, before anyone else has this object.
-final class WorkThread: @unchecked Sendable {
-    private var handle = pthread_t()
+final class WorkThread: Sendable {
+    /// Nil once somebody waits or has waited: a thread may be joined once.
+    private let handle: Mutex<pthread_t?>
 
     /// `name` is cut to the 15 bytes that Linux shows. Nil when the system has no more threads.
     init?(name: String, _ body: @escaping @Sendable () -> Void) {
         let start = Unmanaged.passRetained(Start(name: name, body: body))
+        var created = pthread_t()
         let result = pthread_create(
-            &handle, nil,
+            &created, nil,
             { argument in
                 guard let argument else { return nil }
                 let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
@@ -89,9 +90,16 @@ final class WorkThread: @unchecked Sendable {
             start.release()
             return nil
         }
+        handle = Mutex(created)
     }
 
-    func join() { pthread_join(handle, nil) }
+    func join() {
+        let joined = handle.withLock { handle in
+            defer { handle = nil }
+            return handle
+        }
+        if let joined { pthread_join(joined, nil) }
+    }
 
     private final class Start {
         let name: String

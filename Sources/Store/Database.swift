@@ -60,23 +60,24 @@ package struct Row {
         return cells.isNull(next) ? nil : cells.text(next)
     }
 
-    package mutating func integer() throws(Problem) -> Int64 {
-        try required(try optionalInteger())
+    package mutating func optionalBytes() throws(Problem) -> [UInt8]? {
+        defer { next += 1 }
+        return cells.isNull(next) ? nil : cells.bytes(next)
     }
 
-    package mutating func text() throws(Problem) -> String { try required(try optionalText()) }
+    package mutating func integer() throws(Problem) -> Int64 {
+        let value = try optionalInteger()
+        return try required(value)
+    }
+
+    package mutating func text() throws(Problem) -> String {
+        let value = try optionalText()
+        return try required(value)
+    }
 
     package mutating func bytes() throws(Problem) -> [UInt8] {
-        defer { next += 1 }
-        return cells.bytes(next)
-    }
-
-    package mutating func optionalBytes() throws(Problem) -> [UInt8]? {
-        if cells.isNull(next) {
-            next += 1
-            return nil
-        }
-        return try bytes()
+        let value = try optionalBytes()
+        return try required(value)
     }
 
     package mutating func bool() throws(Problem) -> Bool { try integer() != 0 }
@@ -90,7 +91,7 @@ package struct Row {
     }
 
     package mutating func id<Noun>() throws(Problem) -> ID<Noun> {
-        try parsed(try text()) { ID<Noun>($0) }
+        try parsed { ID<Noun>($0) }
     }
 
     package mutating func json() throws(Problem) -> JSON {
@@ -103,9 +104,10 @@ package struct Row {
     }
 
     /// A text that has a type of its own; one that the type refuses is damage.
-    package func parsed<Value>(
-        _ text: String, _ parse: (String) -> Value?
+    package mutating func parsed<Value>(
+        _ parse: (String) -> Value?
     ) throws(Problem) -> Value {
+        let text = try text()
         guard let value = parse(text) else {
             throw .internal(cause: "column \(next - 1) holds no \(Value.self)")
         }

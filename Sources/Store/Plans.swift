@@ -24,6 +24,7 @@ package struct Plans {
 
     /// False when the slug is taken; nothing is written then.
     package func insert(_ plan: Plan) throws(Problem) -> Bool {
+        guard try find(slug: plan.slug) == nil else { return false }
         if plan.isDefault { try clearDefault() }
         return try db.execute(
             """

@@ -42,7 +42,7 @@ package struct RateStates {
             """
         ) { row throws(Problem) in
             let name = try row.text()
-            let backlog = try row.parsed(try row.text()) { Int128($0) }
+            let backlog = try row.parsed { Int128($0) }
             return Entry(
                 subject: subject, name: name,
                 rate: RateLimiter(backlog: backlog, updatedAt: try row.timestamp()))

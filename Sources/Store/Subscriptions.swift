@@ -15,7 +15,7 @@ package struct Subscriptions {
     private static func decode(_ row: inout Row) throws(Problem) -> Subscription {
         Subscription(
             id: try row.id(), userID: try row.id(), planID: try row.id(), planSlug: try row.text(),
-            status: try row.parsed(try row.text(), Subscription.Status.init),
+            status: try row.parsed(Subscription.Status.init),
             startedAt: try row.timestamp(), expiresAt: try row.optionalTimestamp(),
             canceledAt: try row.optionalTimestamp())
     }

@@ -53,8 +53,8 @@ package struct UsageCounters {
         ) { row throws(Problem) in
             let key = try row.text()
             let metric = try row.text()
-            let window = try row.parsed(try row.text(), Window.init)
-            let index = try row.parsed(try row.text()) { window.index(period: $0) }
+            let window = try row.parsed(Window.init)
+            let index = try row.parsed { window.index(period: $0) }
             return Entry(
                 user: user, key: APIKeyID(key),
                 tally: Tally.Entry(

@@ -1,6 +1,5 @@
 import Crypto
 import Domain
-import HTTPTypes
 import Store
 import Synchronization
 
@@ -57,10 +56,10 @@ final class Authenticator: Sendable {
     /// Throws `unauthorized` for every credential that is not good now, `forbidden` for a key from
     /// an address that it does not allow.
     func caller(
-        _ headers: HTTPFields, at now: Timestamp, address: () -> IPAddress?
+        _ credential: Credential, at now: Timestamp, address: () -> IPAddress?
     ) async throws(Problem) -> Caller {
         while true {
-            switch warmCaller(headers, at: now, address: address) {
+            switch warmCaller(credential, at: now, address: address) {
             case .known(let caller): return caller
             case .refused(let problem): throw problem
             case .cold(let piece): try await load(piece)
@@ -84,24 +83,17 @@ final class Authenticator: Sendable {
 
     /// Without an await or a look at the store.
     func warmCaller(
-        _ headers: HTTPFields, at now: Timestamp, address: () -> IPAddress?
+        _ credential: Credential, at now: Timestamp, address: () -> IPAddress?
     ) -> Warm {
-        if let text = headers[.apiKey] { return keyCaller(text, at: now, address: address) }
-        guard let authorization = headers[.authorization], authorization.utf8.count > 7,
-            Self.isBearer(authorization)
-        else { return .refused(Self.refused) }
-        let text = String(authorization.dropFirst(7))
-        return APIKeyText.hasPrefix(text)
-            ? keyCaller(text, at: now, address: address) : tokenCaller(text, at: now)
-    }
-
-    /// The scheme's name has no case (RFC 9110, 11.1).
-    private static func isBearer(_ authorization: String) -> Bool {
-        zip(authorization.utf8, "bearer ".utf8).allSatisfy { $0 | 0x20 == $1 | 0x20 }
+        switch credential {
+        case .none: .refused(Self.refused)
+        case .apiKey(let text): keyCaller(text, at: now, address: address)
+        case .accessToken(let text): tokenCaller(text, at: now)
+        }
     }
 
     /// Throws `unauthorized` when there is no such thing.
-    private func load(_ piece: Piece) async throws(Problem) {
+    func load(_ piece: Piece) async throws(Problem) {
         let isThere =
             switch piece {
             case .session(let id): try await loadSession(id)
@@ -133,7 +125,7 @@ final class Authenticator: Sendable {
         else { return .refused(Self.refused) }
         return .known(
             Caller(
-                snapshot: snapshot, credential: .session(token.sessionID),
+                snapshot: snapshot, proof: .session(token.sessionID),
                 identity: snapshot.identity))
     }
 
@@ -209,7 +201,7 @@ final class Authenticator: Sendable {
         if now - live.notedUse >= Self.useGranularity { noteUse(of: live, at: now) }
         return .known(
             Caller(
-                snapshot: snapshot, credential: .key(key, live.rules),
+                snapshot: snapshot, proof: .key(key, live.rules),
                 identity: identity(of: live, snapshot)))
     }
 

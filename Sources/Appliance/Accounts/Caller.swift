@@ -68,30 +68,31 @@ enum IdentityFields {
 
 /// Who makes a request, and what they may do.
 package struct Caller: Sendable {
-    enum Credential: Sendable {
+    enum Proof: Sendable {
         case session(SessionID)
         case key(APIKey, Customer.KeyRules?)
     }
 
     let snapshot: AccountSnapshot
-    let credential: Credential
+    /// What they were known by.
+    let proof: Proof
     let identity: Identity
 
     var account: Account { snapshot.account }
     var userID: UserID { snapshot.account.id }
 
     var key: APIKey? {
-        guard case .key(let key, _) = credential else { return nil }
+        guard case .key(let key, _) = proof else { return nil }
         return key
     }
 
     var keyRules: Customer.KeyRules? {
-        guard case .key(_, let rules) = credential else { return nil }
+        guard case .key(_, let rules) = proof else { return nil }
         return rules
     }
 
     var sessionID: SessionID? {
-        guard case .session(let id) = credential else { return nil }
+        guard case .session(let id) = proof else { return nil }
         return id
     }
 

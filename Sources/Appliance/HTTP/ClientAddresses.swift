@@ -9,14 +9,18 @@ struct ClientAddresses: Sendable {
     let trustedProxies: [Network]
 
     func address(of request: Request, from peer: SocketAddress?) -> IPAddress? {
+        address(forwardedFor: request.headers[values: .forwardedFor], from: peer)
+    }
+
+    /// - Parameter forwardedFor: the values of each `X-Forwarded-For`, in their order.
+    func address(forwardedFor: [String], from peer: SocketAddress?) -> IPAddress? {
         guard let text = peer?.ipAddress,
             let direct = IPAddress(Self.withoutZone(text))
         else {
             return nil
         }
         guard !trustedProxies.isEmpty, isTrusted(direct) else { return direct }
-        let hops = request.headers[values: .forwardedFor]
-            .flatMap { $0.split(separator: ",") }
+        let hops = forwardedFor.flatMap { $0.split(separator: ",") }
             .map { String($0.filter { $0 != " " }) }
         var nearest = direct
         for hop in hops.reversed() {

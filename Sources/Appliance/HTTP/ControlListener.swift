@@ -20,8 +20,8 @@ struct ControlListener: Service {
         let front = Front(
             router: appliance.routerResponder(appliance.controlRoutes),
             routes: appliance.controlRoutes, hosts: HostAllowList(appliance.configuration),
-            clock: appliance.clock, configuration: appliance.configuration,
-            logger: appliance.logger)
+            ids: appliance.requestIDs, clock: appliance.clock,
+            configuration: appliance.configuration, logger: appliance.logger)
         let application = appliance.application(
             responder: front, address: .unixDomainSocket(path: path)
         ) { _ in chmod(path, 0o600) }

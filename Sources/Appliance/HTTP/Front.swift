@@ -17,15 +17,16 @@ struct Front: HTTPResponder {
     let logsAll: Bool
     let logsErrors: Bool
     let isSecure: Bool
-    private let ids = RequestIDs()
+    let ids: RequestIDs
 
     init(
-        router: RouterResponder<Context>, routes: [Route], hosts: HostAllowList, clock: WallClock,
-        configuration: Configuration, logger: Logger
+        router: RouterResponder<Context>, routes: [Route], hosts: HostAllowList, ids: RequestIDs,
+        clock: WallClock, configuration: Configuration, logger: Logger
     ) {
         self.router = router
         self.routes = routes
         self.hosts = hosts
+        self.ids = ids
         self.clock = clock
         self.logger = logger
         logsAll = configuration.log.requests == "all"
@@ -131,66 +132,5 @@ struct Front: HTTPResponder {
 extension Answer {
     var response: Response {
         Response(status: status, headers: headers, body: .init(byteBuffer: body))
-    }
-}
-
-/// The names that this server answers to: links and cookies are made for them, and a request under
-/// another name is a mistake or DNS rebinding (security R2). Calls that proxies and probes make on
-/// behalf of other names are let through.
-struct HostAllowList: Sendable {
-    private let hosts: Set<String>
-    /// The spellings that nearly every request has, which spares taking them apart.
-    private let usual: Set<String>
-    private static let anyHost: Set<String> = ["/api/v1/gate", "/healthz", "/readyz"]
-
-    init(_ configuration: Configuration) {
-        let origin = configuration.publicURL.drop { $0 != "/" }.drop { $0 == "/" }
-        let names = Set(
-            ["localhost", "127.0.0.1", "[::1]", Self.host(String(origin))]
-                + [Self.host(configuration.server.listen.description)]
-                + configuration.server.allowedHosts)
-        hosts = names
-        usual = names.union(names.map { "\($0):\(configuration.server.listen.port)" })
-    }
-
-    func allows(_ request: Request) -> Bool {
-        if let authority = request.head.authority,
-            usual.contains(authority) || hosts.contains(Self.host(authority))
-        {
-            return true
-        }
-        return Self.anyHost.contains(request.uri.path)
-    }
-
-    private static func host(_ authority: String) -> String {
-        if authority.hasPrefix("[") {
-            return authority.prefix { $0 != "]" }.lowercased() + "]"
-        }
-        return authority.prefix { $0 != ":" }.lowercased()
-    }
-}
-
-/// Request ids: a random beginning for the process and a count. A valid one that came in is kept.
-final class RequestIDs: Sendable {
-    private let prefix: String
-    private let count = Counter()
-
-    init() {
-        var random = SystemRandomNumberGenerator()
-        prefix = Base62.random(10, using: &random) + "-"
-    }
-
-    func id(for incoming: String?) -> String {
-        if let incoming, Self.isValid(incoming) { return incoming }
-        return prefix + String(count.next(), radix: 36)
-    }
-
-    /// 1 to 64 of the characters that are safe in a log, a header and a URL.
-    private static func isValid(_ text: String) -> Bool {
-        (1...64).contains(text.utf8.count)
-            && text.utf8.allSatisfy {
-                Base62.isDigit($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_")
-                    || $0 == UInt8(ascii: ".")
-            }
     }
 }

@@ -14,8 +14,8 @@ extension Appliance {
         return application(
             responder: Front(
                 router: routerResponder(routes), routes: routes,
-                hosts: HostAllowList(configuration), clock: clock, configuration: configuration,
-                logger: logger),
+                hosts: HostAllowList(configuration), ids: requestIDs, clock: clock,
+                configuration: configuration, logger: logger),
             address: .hostname(server.listen.host, port: server.listen.port),
             onListening: onListening)
     }
@@ -56,12 +56,11 @@ extension Appliance {
 
     func routerResponder(_ routes: [Route]) -> RouterResponder<Context> {
         let router = Router(context: Context.self, options: .autoGenerateHeadEndpoints)
-        let clients = ClientAddresses(trustedProxies: configuration.server.trustedProxies)
         for route in routes {
             router.on(RouterPath(route.path), method: route.method) { request, context in
-                let caller = try await self.caller(request, context, route, clients)
+                let caller = try await self.caller(request, context, route)
                 let call = Call(
-                    request: request, context: context, route: route, clients: clients,
+                    request: request, context: context, route: route, clients: self.clients,
                     caller: caller)
                 return try await route.handler(call).response
             }
@@ -71,16 +70,17 @@ extension Appliance {
 
     /// Lets in whoever the route allows; nil for an open route.
     private func caller(
-        _ request: Request, _ context: Context, _ route: Route, _ clients: ClientAddresses
+        _ request: Request, _ context: Context, _ route: Route
     ) async throws(Problem) -> Caller? {
-        let address = { clients.address(of: request, from: context.channel.remoteAddress) }
+        let address = { self.clients.address(of: request, from: context.channel.remoteAddress) }
         let now = context.now
         if route.isThrottled, configuration.limits.authEnabled, let from = address() {
             try throttle.take(
                 .apiByAddress(configuration.limits.apiPerMinuteAddress), from.throttleKey, at: now)
         }
         guard route.access != .open else { return nil }
-        let caller = try await authenticator.caller(request.headers, at: now, address: address)
+        let caller = try await authenticator.caller(
+            Credential(request.headers), at: now, address: address)
         if route.isThrottled, configuration.limits.authEnabled {
             try throttle.take(
                 .apiByUser(configuration.limits.apiPerMinuteUser), "\(caller.userID)", at: now)

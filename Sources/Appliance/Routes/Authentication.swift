@@ -130,7 +130,9 @@ extension Appliance {
         let headers = call.request.headers
         var caller: Caller?
         if headers[.authorization] != nil, all || token == nil {
-            caller = try await authenticator.caller(headers, at: call.now) { call.address }
+            caller = try await authenticator.caller(Credential(headers), at: call.now) {
+                call.address
+            }
         }
         if all {
             guard let caller, caller.key == nil else { throw Authenticator.refused }

@@ -22,7 +22,9 @@ extension Appliance {
         var caller: Caller?
         do throws(Problem) {
             let query = try GateQuery(call)
-            let known = try await authenticator.caller(call.request.headers, at: call.now) {
+            let known = try await authenticator.caller(
+                Credential(call.request.headers), at: call.now
+            ) {
                 call.address
             }
             caller = known

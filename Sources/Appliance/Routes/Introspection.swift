@@ -30,7 +30,7 @@ extension Appliance {
         let caller: Caller
         do throws(Problem) {
             caller = try await authenticator.caller(
-                [.authorization: "Bearer \(text)"], at: now, address: { nil })
+                Credential(bearer: text), at: now, address: { nil })
         } catch {
             return inactive
         }

@@ -194,7 +194,6 @@ extension Migration {
         "CREATE INDEX audit_logs_by_actor ON audit_logs (actor, sequence)",
         "CREATE INDEX audit_logs_by_target ON audit_logs (target, sequence)",
         "CREATE INDEX audit_logs_by_action ON audit_logs (action, sequence)",
-        "CREATE INDEX audit_logs_by_time ON audit_logs (at, sequence)",
         """
         CREATE TABLE installation (
             name TEXT NOT NULL PRIMARY KEY,

@@ -13,6 +13,10 @@ final class SQLiteConnection: Connection {
     /// Pages in the write-ahead log after this connection's last commit.
     fileprivate(set) var walPages = 0
 
+    /// Set while a unit runs: a statement that lost the transaction beneath it (a full disk) must
+    /// not be followed by one that SQLite would commit by itself.
+    var mustBeInTransaction = false
+
     enum Access { case writer, reader }
 
     init(path: String, access: Access) throws(SQLiteError) {
@@ -70,6 +74,7 @@ final class SQLiteConnection: Connection {
     ) throws(Problem) -> [Value] {
         let statement: SQLiteStatement
         do throws(SQLiteError) {
+            try checkTransaction()
             statement = try prepared(sql.text)
             try statement.bind(sql.values)
         } catch {
@@ -92,6 +97,7 @@ final class SQLiteConnection: Connection {
     @discardableResult
     func execute(_ sql: SQL) throws(Problem) -> Int {
         do throws(SQLiteError) {
+            try checkTransaction()
             let statement = try prepared(sql.text)
             defer { statement.reset() }
             try statement.bind(sql.values)
@@ -132,6 +138,11 @@ final class SQLiteConnection: Connection {
     /// False once an error has rolled the whole transaction back
     /// (sqlite.org/lang_transaction.html).
     var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
+
+    private func checkTransaction() throws(SQLiteError) {
+        guard mustBeInTransaction, !isInTransaction else { return }
+        throw SQLiteError(code: SQLITE_ABORT, handle: handle)
+    }
 
     func check(_ code: Int32) throws(SQLiteError) {
         guard code == SQLITE_OK else { throw SQLiteError(code: code, handle: handle) }

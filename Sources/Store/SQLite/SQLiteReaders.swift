@@ -56,8 +56,18 @@ final class SQLiteReaders: Sendable {
             if connection.isInTransaction { try connection.run("COMMIT") }
         } catch {
             outcome = outcome ?? error.problem
+            rollBack(connection)
         }
         return outcome
+    }
+
+    /// A snapshot that stays open would fail every read after it.
+    private func rollBack(_ connection: SQLiteConnection) {
+        do throws(SQLiteError) {
+            if connection.isInTransaction { try connection.run("ROLLBACK") }
+        } catch {
+            // The next BEGIN reports a connection that is lost.
+        }
     }
 
     /// Interrupts a statement that runs past `end`. Used by its thread alone.

@@ -12,7 +12,10 @@ package enum SQLiteSchema {
         } catch {
             throw .damaged("Cannot read the store: \(error.message)")
         }
-        guard let version = Int(text), version <= current else {
+        guard let version = Int(text), version >= 0 else {
+            throw .damaged("The store says that its schema is version \(text).")
+        }
+        guard version <= current else {
             throw .newerSchema(
                 "The store has schema version \(text); this program knows up to \(current). "
                     + "Install a newer gatehouse.")

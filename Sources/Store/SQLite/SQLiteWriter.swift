@@ -73,9 +73,12 @@ package final class SQLiteWriter: Sendable {
         var outcomes: [Problem?] = []
         do throws(SQLiteError) {
             try connection.run("BEGIN IMMEDIATE")
+            connection.mustBeInTransaction = true
             for unit in group { outcomes.append(try run(unit, on: connection)) }
+            connection.mustBeInTransaction = false
             try connection.run("COMMIT")
         } catch {
+            connection.mustBeInTransaction = false
             if connection.isInTransaction { rollBack(connection) }
             // Nobody's work was kept. A unit that had failed by itself keeps its own reason.
             for (index, unit) in group.enumerated() {

@@ -1,0 +1,125 @@
+import Domain
+import Testing
+
+@testable import Store
+
+@Suite("Query plans")
+struct QueryPlanTests {
+    /// A costly step that is needed where it stands. One that is not needed any more is a failure.
+    private struct Exception {
+        let step: PlanRecorder.Step
+        let because: String
+
+        init(_ call: String, _ detail: String, because: String) {
+            step = PlanRecorder.Step(call: call, detail: detail)
+            self.because = because
+        }
+    }
+
+    private static let exceptions =
+        walks(
+            [
+                ("accounts.list all", "u", "id"), ("plans.list", "p", "id"),
+                ("subscriptions.list all", "s", "id"),
+            ], because: "the list itself, from its cursor to its LIMIT")
+        + walks(
+            [
+                ("accounts.list search", "u", "id"), ("accounts.list active", "u", "id"),
+                ("accounts.list plan", "u", "id"), ("subscriptions.list status", "s", "id"),
+            ], because: "an admin's filter without an index: reads on until the page is full")
+        + [
+            Exception(
+                "audit.list all", "SEARCH audit_logs USING INTEGER PRIMARY KEY (rowid<?)",
+                because: "the list itself, from its cursor to its LIMIT"),
+            Exception(
+                "audit.list time", "SEARCH audit_logs USING INTEGER PRIMARY KEY (rowid<?)",
+                because: "the order is that of the sequence: reads back to the time asked for"),
+            Exception(
+                "audit.verify", "SEARCH audit_logs USING INTEGER PRIMARY KEY (rowid>?)",
+                because: "reads the whole chain on purpose, a page at a time"),
+            Exception(
+                "audit.append", "SCAN audit_logs",
+                because: "the last row of all: ORDER BY sequence DESC LIMIT 1 reads one"),
+            Exception(
+                "subscriptions.expireSubscription", "SCAN audit_logs",
+                because: "the same, when it appends to the audit log"),
+            Exception(
+                "sessions.isKnown", "SCAN known",
+                because: "a subquery that LIMIT 1 has cut to one row"),
+            Exception(
+                "usage.top", "USE TEMP B-TREE FOR RIGHT PART OF ORDER BY",
+                because: "the largest values come by the index; only ties are sorted by user"),
+        ]
+
+    private static func walks(
+        _ places: [(call: String, table: String, key: String)], because: String
+    ) -> [Exception] {
+        places.map {
+            Exception(
+                $0.call, "SEARCH \($0.table) USING PRIMARY KEY (\($0.key)<?)", because: because)
+        }
+    }
+
+    private static func record() throws -> PlanRecorder {
+        let place = try StoreFile()
+        let connection = try SQLiteFile.openWriter(place.path)
+        try SQLiteSchema.migrate(connection, from: 0)
+        let recorder = try PlanRecorder(connection)
+        for (name, body) in QueryCalls().all {
+            recorder.call = name
+            try body(recorder)
+        }
+        return recorder
+    }
+
+    @Test("No statement reads a whole table or sorts what it found, but for the exceptions")
+    func costly() throws {
+        let costly = Set(try Self.record().steps.filter(\.isCostly))
+        let excepted = Set(Self.exceptions.map(\.step))
+        for step in costly.subtracting(excepted) { Issue.record("\(step)") }
+        for step in excepted.subtracting(costly) { Issue.record("not needed any more: \(step)") }
+    }
+
+    @Test("Every index of the schema is used by some statement")
+    func indexes() throws {
+        let place = try StoreFile()
+        try place.create()
+        let reader = try SQLiteFile.openReader(place.path)
+        let names = try reader.rows(
+            "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql NOT NULL"
+        ) { row throws(Problem) in try row.text() }
+        let words = Set(try Self.record().steps.flatMap { $0.detail.split(separator: " ") })
+        #expect(names.filter { !words.contains($0[...]) } == [])
+        #expect(names.count > 15)
+    }
+
+    @Test("Every statement that finds rows has a plan that is looked at")
+    func recorded() throws {
+        let recorder = try Self.record()
+        #expect(recorder.statements.count > 60)
+        #expect(recorder.steps.count > recorder.statements.count / 2)
+        let cascades = recorder.steps.filter { $0.call == "accounts.delete" }.map(\.detail)
+        #expect(cascades.contains { $0.contains("refresh_tokens_by_user") })
+    }
+
+    @Test(
+        "Every method of the nouns is called",
+        arguments: [
+            ("accounts", "Accounts"), ("sessions", "Sessions"), ("apiKeys", "APIKeys"),
+            ("plans", "Plans"), ("subscriptions", "Subscriptions"),
+            ("subscriptions", "Subscriptions+Changes"), ("items", "Items"),
+            ("usage", "UsageCounters"), ("rateStates", "RateStates"),
+            ("oneTimeTokens", "OneTimeTokens"), ("audit", "AuditLog"),
+            ("installation", "Installation"),
+        ])
+    func complete(noun: String, file: String) throws {
+        let root = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
+        let source = TestFile(path: "/\(root)/Sources/Store/\(file).swift")
+        let methods = try source.lines().compactMap { line in
+            line.firstMatch(of: #/^\s*package func (\w+)/#).map { String($0.1) }
+        }
+        #expect(!methods.isEmpty)
+        let called = Set(QueryCalls().all.map { $0.name.prefix { $0 != " " } })
+        for method in methods { #expect(called.contains("\(noun).\(method)"), "\(method)") }
+    }
+}

@@ -1,0 +1,119 @@
+import Domain
+import Store
+import Testing
+
+/// docs/data.md, Rules.
+@Suite("Deleting a user")
+struct CascadeTests {
+    private static let gone = [
+        "one_time_tokens", "sessions", "refresh_tokens", "subscriptions", "api_keys",
+        "usage_counters", "items",
+    ]
+
+    /// Two users with one of everything each.
+    private static func fill(_ db: any Database) async throws -> (gone: Account, stays: Account) {
+        var sample = Sample()
+        let plan = sample.plan("free")
+        let accounts = [sample.account(), sample.account()]
+        try await db.insert(plan)
+        for account in accounts {
+            try await db.insert(account)
+            try await db.insert(sample.subscription(of: account.id, to: plan))
+            let session = sample.session(of: account.id)
+            let token = sample.token(of: session)
+            let link = sample.bytes()
+            let key = sample.key(of: account.id)
+            let item = sample.item(of: account.id)
+            let counter = sample.counter(of: account.id, value: 3)
+            let now = sample.now
+            try await db.write { db throws(Problem) in
+                try db.sessions.insert(session)
+                try db.sessions.insert(token, userAgent: nil, address: nil)
+                try db.oneTimeTokens.insert(
+                    hash: link, purpose: .verify, user: account.id, email: account.email, at: now,
+                    expiresAt: now + .seconds(60))
+                try db.apiKeys.insert(key)
+                try db.items.insert(item)
+                try db.usage.save([counter])
+                try db.audit.append(
+                    AuditEvent(
+                        action: "a", actor: .user(account.id), target: "user:\(account.id)",
+                        address: "192.0.2.1"), at: now)
+            }
+        }
+        return (accounts[0], accounts[1])
+    }
+
+    @Test("It takes along what is the user's, and nothing of another's")
+    func cascade() async throws {
+        try await withStore { db in
+            let (user, other) = try await Self.fill(db)
+            func rows(_ table: String, of user: Account) async throws -> Int64 {
+                try await db.count(
+                    SQL(stringLiteral: "SELECT count(*) FROM \(table)")
+                        + " WHERE user_id = \(user.id)")
+            }
+            for table in Self.gone {
+                #expect(try await rows(table, of: user) == 1, "\(table)")
+            }
+            let isDeleted = try await db.write { db throws(Problem) in
+                try db.accounts.delete(user.id)
+            }
+            #expect(isDeleted)
+            for table in Self.gone {
+                #expect(try await rows(table, of: user) == 0, "\(table)")
+                #expect(try await rows(table, of: other) == 1, "\(table)")
+            }
+        }
+    }
+
+    @Test("Every table that names a user is among those that are emptied")
+    func complete() async throws {
+        try await withStore { db in
+            let naming = try await db.texts(
+                """
+                SELECT t.name FROM sqlite_schema t JOIN pragma_foreign_key_list(t.name) f
+                WHERE t.type = 'table' AND f."table" = 'users' AND f.on_delete = 'CASCADE'
+                """)
+            #expect(Set(naming) == Set(Self.gone))
+        }
+    }
+
+    @Test("The audit rows stay, and the plan")
+    func stays() async throws {
+        try await withStore { db in
+            let (user, _) = try await Self.fill(db)
+            _ = try await db.write { db throws(Problem) in try db.accounts.delete(user.id) }
+            #expect(try await db.count("SELECT count(*) FROM audit_logs") == 2)
+            #expect(
+                try await db.count(
+                    "SELECT count(*) FROM audit_logs WHERE actor = \("user:\(user.id)")") == 1)
+            #expect(try await db.count("SELECT count(*) FROM plans") == 1)
+            #expect(try await db.count("SELECT count(*) FROM pragma_foreign_key_check") == 0)
+        }
+    }
+
+    @Test("A user who is not there is not deleted")
+    func missing() async throws {
+        try await withStore { db in
+            let (user, _) = try await Self.fill(db)
+            let answers = try await db.write { db throws(Problem) in
+                [try db.accounts.delete(user.id), try db.accounts.delete(user.id)]
+            }
+            #expect(answers == [true, false])
+        }
+    }
+
+    @Test("Deleting a session takes its refresh tokens; a plan in use cannot be deleted")
+    func others() async throws {
+        try await withStore { db in
+            _ = try await Self.fill(db)
+            try await db.execute("DELETE FROM sessions")
+            #expect(try await db.count("SELECT count(*) FROM refresh_tokens") == 0)
+            let problem = await db.refusal { db throws(Problem) in
+                try db.execute("DELETE FROM plans")
+            }
+            #expect(problem?.cause?.hasPrefix("SQLite 787:") == true)
+        }
+    }
+}

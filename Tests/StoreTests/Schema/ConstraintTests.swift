@@ -1,0 +1,129 @@
+import Domain
+import Store
+import Testing
+
+@Suite("Constraints of the schema")
+struct ConstraintTests {
+    /// Extended result codes: sqlite.org/rescode.html.
+    private enum Code: String {
+        case check = "SQLite 275:"
+        case foreignKey = "SQLite 787:"
+        case notNull = "SQLite 1299:"
+        case dataType = "SQLite 3091:"
+    }
+
+    private static let badValues: [String: [String: [String]]] = [
+        "users": [
+            "role": ["'root'", "''", "'Admin'"], "is_active": ["2", "-1"],
+            "email_verified": ["2"], "totp_enabled": ["2"], "token_version": ["0", "-1"],
+        ],
+        "one_time_tokens": ["purpose": ["'login'", "''"]],
+        "sessions": ["generation": ["0", "-1"]],
+        "refresh_tokens": ["generation": ["0"], "revoked": ["2"]],
+        "plans": ["self_service": ["2"], "is_default": ["2"]],
+        "subscriptions": ["status": ["'paused'", "''"]],
+        "usage_counters": ["granularity": ["'week'", "''"], "value": ["-1"]],
+    ]
+
+    /// What inserting this row, spoilt, ends with. The rows before it are there; nothing is kept.
+    private static func refusal(
+        of spoilt: SQL, instead table: String, in store: some Database
+    ) async -> String? {
+        await store.refusal { db throws(Problem) in
+            for row in GoodRow.all.prefix(while: { $0.table != table }) {
+                try db.execute(row.insertion())
+            }
+            try db.execute(spoilt)
+            throw .internal(cause: "was taken")
+        }?.cause
+    }
+
+    @Test("The rows that the other tests spoil are good")
+    func good() async throws {
+        try await withStore { db in
+            try await db.write { db throws(Problem) in try GoodRow.insertAll(db) }
+            #expect(try await db.count("SELECT count(*) FROM pragma_foreign_key_check") == 0)
+        }
+    }
+
+    @Test("Every CHECK refuses what it is there for", arguments: badValues.keys.sorted())
+    func checks(table: String) async throws {
+        let row = try #require(GoodRow.all.first { $0.table == table })
+        try await withStore { db in
+            for (column, literals) in Self.badValues[table] ?? [:] {
+                for literal in literals {
+                    let spoilt = row.insertion(column, literal)
+                    let cause = await Self.refusal(of: spoilt, instead: table, in: db)
+                    #expect(
+                        cause?.hasPrefix(Code.check.rawValue) == true,
+                        "\(column) = \(literal): \(cause ?? "taken")")
+                }
+            }
+        }
+    }
+
+    @Test("No CHECK of the schema is without a bad value here")
+    func complete() async throws {
+        try await withStore { db in
+            let schema = try await db.texts("SELECT sql FROM sqlite_schema WHERE sql NOTNULL")
+            let checks = schema.map { $0.split(separator: "CHECK (").count - 1 }.reduce(0, +)
+            #expect(checks == Self.badValues.values.map(\.count).reduce(0, +))
+            #expect(checks > 10)
+        }
+    }
+
+    @Test("No column that must have a value takes NULL", arguments: GoodRow.all.map(\.table))
+    func notNull(table: String) async throws {
+        let row = try #require(GoodRow.all.first { $0.table == table })
+        try await withStore { db in
+            let required = try await db.texts(
+                "SELECT name FROM pragma_table_info(\(table)) WHERE \"notnull\" = 1")
+            // One that is generated is none that can be inserted.
+            #expect(required.count > 1)
+            for column in required {
+                let cause = await Self.refusal(
+                    of: row.insertion(column), instead: table, in: db)
+                // NULL in an INTEGER primary key is the next number, by SQLite's rule.
+                let isNumbered = table == "audit_logs" && column == "sequence"
+                let expected = isNumbered ? "was taken" : Code.notNull.rawValue
+                #expect(cause?.hasPrefix(expected) == true, "\(column): \(cause ?? "taken")")
+            }
+        }
+    }
+
+    @Test("No column takes a value of another type", arguments: GoodRow.all.map(\.table))
+    func types(table: String) async throws {
+        let row = try #require(GoodRow.all.first { $0.table == table })
+        try await withStore { db in
+            for (column, literal) in row.values {
+                // Text is no number and no BLOB, and no number of SQLite turns into a BLOB.
+                let wrong = Int(literal) != nil ? "'many'" : literal.hasPrefix("x") ? "1" : "x'01'"
+                let cause = await Self.refusal(
+                    of: row.insertion(column, wrong), instead: table, in: db)
+                // An INTEGER primary key is the rowid, which has an error of its own (20).
+                let isRowID = table == "audit_logs" && column == "sequence"
+                let expected = isRowID ? "SQLite 20:" : Code.dataType.rawValue
+                #expect(
+                    cause?.hasPrefix(expected) == true,
+                    "\(column) = \(wrong): \(cause ?? "taken")")
+            }
+        }
+    }
+
+    @Test(
+        "What belongs to a row needs that row",
+        arguments: [
+            ("one_time_tokens", "user_id"), ("sessions", "user_id"),
+            ("refresh_tokens", "user_id"), ("refresh_tokens", "session_id"),
+            ("subscriptions", "user_id"), ("subscriptions", "plan_id"), ("api_keys", "user_id"),
+            ("usage_counters", "user_id"), ("items", "user_id"),
+        ])
+    func references(table: String, column: String) async throws {
+        let row = try #require(GoodRow.all.first { $0.table == table })
+        try await withStore { db in
+            let cause = await Self.refusal(
+                of: row.insertion(column, "'nobody'"), instead: table, in: db)
+            #expect(cause?.hasPrefix(Code.foreignKey.rawValue) == true, "\(cause ?? "taken")")
+        }
+    }
+}

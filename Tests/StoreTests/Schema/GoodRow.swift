@@ -1,0 +1,97 @@
+import Domain
+import Store
+
+/// One row of each table that the schema takes, as literals, so that a test can spoil one column.
+struct GoodRow: Sendable {
+    let table: String
+    let values: [(column: String, literal: String)]
+
+    static let all = [
+        GoodRow(
+            table: "users",
+            values: [
+                ("id", "'u'"), ("email", "'a@example.com'"), ("name", "NULL"),
+                ("password_hash", "NULL"), ("role", "'user'"), ("is_active", "1"),
+                ("email_verified", "0"), ("totp_enabled", "0"), ("token_version", "1"),
+                ("created_at", "1"), ("updated_at", "1"),
+            ]),
+        GoodRow(
+            table: "one_time_tokens",
+            values: [
+                ("token_hash", "x'01'"), ("purpose", "'setup'"), ("user_id", "'u'"),
+                ("email", "NULL"), ("created_at", "1"), ("expires_at", "2"),
+            ]),
+        GoodRow(
+            table: "sessions",
+            values: [
+                ("id", "'s'"), ("user_id", "'u'"), ("generation", "1"), ("created_at", "1"),
+                ("last_used_at", "1"), ("expires_at", "2"),
+            ]),
+        GoodRow(
+            table: "refresh_tokens",
+            values: [
+                ("token_hash", "x'01'"), ("session_id", "'s'"), ("user_id", "'u'"),
+                ("generation", "1"), ("issued_at", "1"), ("expires_at", "2"), ("revoked", "0"),
+            ]),
+        GoodRow(
+            table: "plans",
+            values: [
+                ("id", "'p'"), ("slug", "'free'"), ("name", "'Free'"), ("limits_json", "'{}'"),
+                ("self_service", "0"), ("is_default", "0"), ("created_at", "1"),
+                ("updated_at", "1"),
+            ]),
+        GoodRow(
+            table: "subscriptions",
+            values: [
+                ("id", "'b'"), ("user_id", "'u'"), ("plan_id", "'p'"), ("status", "'active'"),
+                ("started_at", "1"),
+            ]),
+        GoodRow(
+            table: "api_keys",
+            values: [
+                ("id", "'k'"), ("user_id", "'u'"), ("name", "''"), ("public_id", "'a'"),
+                ("last_four", "'b'"), ("key_hash", "x'01'"), ("scopes", "''"),
+                ("limits_json", "'{}'"), ("allowed_cidrs", "''"), ("created_at", "1"),
+            ]),
+        GoodRow(
+            table: "usage_counters",
+            values: [
+                ("user_id", "'u'"), ("key_id", "''"), ("metric", "'requests'"),
+                ("granularity", "'day'"), ("period", "'2026-11-23'"), ("value", "1"),
+            ]),
+        GoodRow(
+            table: "rate_states",
+            values: [
+                ("subject", "'a'"), ("name", "'b'"), ("backlog", "'1'"), ("updated_at", "1"),
+            ]),
+        GoodRow(
+            table: "items",
+            values: [
+                ("id", "'i'"), ("user_id", "'u'"), ("name", "''"), ("data_json", "'{}'"),
+                ("created_at", "1"), ("updated_at", "1"),
+            ]),
+        GoodRow(
+            table: "audit_logs",
+            values: [
+                ("sequence", "1"), ("id", "'a'"), ("at", "1"), ("action", "''"), ("actor", "''"),
+                ("target", "''"), ("meta_json", "'{}'"), ("previous_hash", "x''"),
+                ("hash", "x'01'"),
+            ]),
+        GoodRow(table: "installation", values: [("name", "'a'"), ("value", "''")]),
+    ]
+
+    /// The statement that inserts it, with another literal in one column.
+    func insertion(_ column: String? = nil, _ literal: String = "NULL") -> SQL {
+        let literals = values.map { $0.column == column ? literal : $0.literal }
+        return SQL(
+            stringLiteral: """
+                INSERT INTO \(table) (\(values.map(\.column).joined(separator: ", ")))
+                VALUES (\(literals.joined(separator: ", ")))
+                """)
+    }
+
+    /// Every row, in the order in which they can refer to each other.
+    static func insertAll(_ db: any Connection) throws(Problem) {
+        for row in all { try db.execute(row.insertion()) }
+    }
+}

@@ -1,0 +1,110 @@
+import Domain
+import Testing
+
+@testable import Store
+
+/// docs/data.md, Tables: the names that stand there.
+@Suite("The schema of a fresh store")
+struct SchemaTests {
+    private static let tables: Set<String> = [
+        "users", "one_time_tokens", "sessions", "refresh_tokens", "api_keys", "plans",
+        "subscriptions", "usage_counters", "rate_states", "items", "audit_logs", "installation",
+    ]
+
+    private static let indexes: Set<String> = [
+        "users_by_role", "one_time_tokens_by_user", "one_time_tokens_by_end", "sessions_by_user",
+        "sessions_by_end", "refresh_tokens_by_session", "refresh_tokens_by_user",
+        "refresh_tokens_by_end", "api_keys_by_user", "plans_default", "subscriptions_active",
+        "subscriptions_by_user", "subscriptions_by_plan", "subscriptions_by_end",
+        "usage_counters_by_period", "rate_states_by_age", "items_by_user", "audit_logs_by_actor",
+        "audit_logs_by_target", "audit_logs_by_action",
+    ]
+
+    /// Column by column what docs/data.md calls unique beside the primary keys.
+    private static let uniques: Set<String> = [
+        "users(email)", "api_keys(public_id)", "api_keys(previous_public_id)", "plans(slug)",
+        "audit_logs(id)",
+    ]
+
+    @Test("It has the tables and indexes of docs/data.md and nothing else")
+    func names() async throws {
+        try await withSQLiteStore { store, _ in
+            func names(_ type: String) async throws -> Set<String> {
+                Set(
+                    try await store.texts(
+                        """
+                        SELECT name FROM sqlite_schema
+                        WHERE type = \(type) AND name NOT LIKE 'sqlite_%'
+                        """))
+            }
+            #expect(try await names("table") == Self.tables)
+            #expect(try await names("index") == Self.indexes)
+            let others = try await store.count(
+                "SELECT count(*) FROM sqlite_schema WHERE type NOT IN ('table', 'index')")
+            #expect(others == 0)
+        }
+    }
+
+    @Test("The columns that docs/data.md calls unique are")
+    func uniques() async throws {
+        try await withSQLiteStore { store, _ in
+            let found = try await store.texts(
+                """
+                SELECT t.name || '(' ||
+                    (SELECT group_concat(name) FROM pragma_index_info(i.name)) || ')'
+                FROM sqlite_schema t JOIN pragma_index_list(t.name) i
+                WHERE t.type = 'table' AND i.origin = 'u' AND i."unique" = 1
+                """)
+            #expect(Set(found) == Self.uniques)
+            #expect(found.count == Self.uniques.count)
+        }
+    }
+
+    @Test("Every table is STRICT, and WITHOUT ROWID but for items and audit_logs")
+    func strict() async throws {
+        try await withSQLiteStore { store, _ in
+            let ours: SQL =
+                "FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite_%'"
+            let loose = try await store.texts("SELECT name \(ours) AND strict = 0")
+            #expect(loose.isEmpty)
+            let rowid = try await store.texts("SELECT name \(ours) AND wr = 0 ORDER BY name")
+            #expect(rowid == ["audit_logs", "items"])
+            #expect(try await store.count("SELECT count(*) \(ours)") == Int64(Self.tables.count))
+        }
+    }
+
+    @Test("Opening again changes nothing of it")
+    func again() async throws {
+        let place = try StoreFile()
+        func schema() throws -> [String] {
+            let reader = try SQLiteFile.openReader(place.path)
+            return try reader.rows("SELECT name || rootpage FROM sqlite_schema ORDER BY name") {
+                row throws(Problem) in try row.text()
+            }
+        }
+        try place.create()
+        let first = try schema()
+        try place.create()
+        #expect(try schema() == first)
+        #expect(first.count > 30)
+    }
+
+    @Test("A migration that fails leaves nothing of itself, and its name is told")
+    func failing() throws {
+        let place = try StoreFile()
+        // The last table of the migration is in its way.
+        try place.run(
+            "PRAGMA application_id = \(SQLiteFile.applicationID)",
+            "CREATE TABLE installation (a)")
+        for _ in 0..<2 {
+            guard case .damaged(let text)? = place.refusal() else {
+                Issue.record("not refused as damaged")
+                return
+            }
+            #expect(text.hasPrefix("Migration 1 (foundation) failed"))
+        }
+        let reader = try SQLiteFile.openReader(place.path)
+        #expect(try reader.count("SELECT count(*) FROM sqlite_schema") == 1)
+        #expect(try reader.text("PRAGMA user_version") == "0")
+    }
+}
