@@ -34,6 +34,9 @@ let package = Package(
             swiftSettings: house),
         .testTarget(
             name: "DomainTests", dependencies: ["Domain", "Support"], swiftSettings: house),
+        .testTarget(
+            name: "StoreTests", dependencies: ["Domain", "Store", "CSQLite", "Support"],
+            swiftSettings: house),
         .testTarget(name: "HouseTests", swiftSettings: house),
     ]
 )
