@@ -1,3 +1,4 @@
+#include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/statfs.h>
@@ -21,3 +22,23 @@ static inline void gatehouse_name_thread(const char *name) { prctl(PR_SET_NAME, 
 
 /** Lets the calling thread step back for others: on Linux the value is per thread. */
 static inline void gatehouse_nice_thread(int nice) { setpriority(PRIO_PROCESS, 0, nice); }
+
+// Words of mapped memory. Swift's `Atomic` must own its storage, so it cannot stand on memory that
+// `mmap` gave; the compiler's own builtins can. Each is one instruction: a process that is killed
+// has written the whole word or nothing of it.
+
+/** The aligned word at `at`; what its writer wrote before it is seen too. */
+static inline uint64_t gatehouse_load_word(const void *at) {
+    return __atomic_load_n((const uint64_t *)at, __ATOMIC_ACQUIRE);
+}
+
+/** Writes the aligned word at `at`, after everything that was written before. */
+static inline void gatehouse_store_word(void *at, uint64_t word) {
+    __atomic_store_n((uint64_t *)at, word, __ATOMIC_RELEASE);
+}
+
+/** Writes `word` only if `expected` stands there. */
+static inline void gatehouse_replace_word(void *at, uint64_t expected, uint64_t word) {
+    __atomic_compare_exchange_n(
+        (uint64_t *)at, &expected, word, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}

@@ -94,6 +94,11 @@ package struct Row {
         try parsed { ID<Noun>($0) }
     }
 
+    package mutating func optionalID<Noun>() throws(Problem) -> ID<Noun>? {
+        guard let text = try optionalText() else { return nil }
+        return try parsed(text) { ID<Noun>($0) }
+    }
+
     package mutating func json() throws(Problem) -> JSON {
         let text = try text()
         do {

@@ -4,8 +4,8 @@ extension Connection {
     package var usage: UsageCounters { UsageCounters(db: self) }
 }
 
-/// The `usage_counters` table. Values are absolute: the one process that owns the store counts in
-/// memory and writes what each counter stands at, so writing one twice changes nothing.
+/// The `usage_counters` table. What was counted is added to it in numbered batches, each with its
+/// number in one transaction, so that a batch is in it once or not at all (`CounterFile`).
 package struct UsageCounters {
     let db: any Connection
 
@@ -22,19 +22,56 @@ package struct UsageCounters {
         }
     }
 
-    /// An account that was deleted meanwhile is passed over: its counts went with it.
-    package func save(_ entries: [Entry]) throws(Problem) {
-        for entry in entries {
-            let tally = entry.tally
-            try db.execute(
-                """
-                INSERT INTO usage_counters (user_id, key_id, metric, granularity, period, value)
-                SELECT id, \(entry.key?.description ?? ""), \(tally.metric),
-                    \(tally.window.rawValue), \(tally.window.period(tally.index)), \(tally.value)
-                FROM users WHERE id = \(entry.user)
-                ON CONFLICT (user_id, key_id, metric, granularity, period)
-                    DO UPDATE SET value = excluded.value
-                """)
+    /// The name in `installation`.
+    private static let batchName = "usage_batch"
+
+    /// Adds a batch and records its number. False, and nothing done, when that batch or a later one
+    /// is recorded already: an outcome that nobody heard of may be asked for again.
+    ///
+    /// For a write transaction.
+    package func fold(_ deltas: [UsageDelta], batch: UInt64) throws(Problem) -> Bool {
+        guard try foldedBatch() < batch else { return false }
+        try add(deltas)
+        try db.installation.set(Self.batchName, String(batch))
+        return true
+    }
+
+    /// The number of the last batch that was folded; 0 before the first.
+    package func foldedBatch() throws(Problem) -> UInt64 {
+        guard let text = try db.installation.value(Self.batchName) else { return 0 }
+        guard let batch = UInt64(text) else {
+            throw .internal(cause: "installation.\(Self.batchName) is no number")
+        }
+        return batch
+    }
+
+    /// Adds to the counters of the hours, and of their days and months. Whoever calls this makes
+    /// sure that it happens once, by what the same transaction writes.
+    ///
+    /// An account that was deleted meanwhile is passed over: its counts went with it. A counter
+    /// stays between 0 and 2^53, the largest integer that is ever sent.
+    package func add(_ deltas: [UsageDelta]) throws(Problem) {
+        let most = JSON.integerMax
+        for delta in deltas {
+            let key = delta.key
+            // Within these bounds no sum leaves 64 bits; a fold that fails would fail for ever.
+            let value = min(max(delta.value, -most), most)
+            let start = Window.hour.start(of: key.hour)
+            for window in Window.allCases {
+                let period = window.period(window.index(of: start))
+                try db.execute(
+                    """
+                    INSERT INTO usage_counters (user_id, key_id, metric, granularity, period, value)
+                    SELECT id, \(key.key?.description ?? ""), \(key.metric),
+                        \(window.rawValue), \(period), \(max(0, value))
+                    FROM users WHERE id = \(key.user)
+                    ON CONFLICT (user_id, key_id, metric, granularity, period) DO UPDATE
+                        SET value = CASE
+                            WHEN usage_counters.value + \(value) < 0 THEN 0
+                            WHEN usage_counters.value + \(value) > \(most) THEN \(most)
+                            ELSE usage_counters.value + \(value) END
+                    """)
+            }
         }
     }
 

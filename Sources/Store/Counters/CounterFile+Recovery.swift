@@ -1,0 +1,44 @@
+import Domain
+
+extension CounterFile {
+    /// What a process that ended had counted and not folded, by key; sorted, without zeros.
+    ///
+    /// For the start, before `reset`, and it changes nothing: it can be asked again. The caller
+    /// folds the result as batch `folded + 2`, since it is the sum of both batches that can be
+    /// missing, and then resets, opening `folded + 3`. Killed before the fold, the next start finds
+    /// the same; killed after it, nothing.
+    ///
+    /// - Parameter folded: the last batch that the store has.
+    /// - Throws: `damaged` when the disk cannot be read.
+    package func recover(after folded: UInt64) throws(StoreRefusal) -> [Delta] {
+        var sums: [Key: Int64] = [:]
+        for segment in 0..<mapping.segmentsMax {
+            guard let words = try mapping.read(segment) else { break }
+            Self.collect(words, after: folded, into: &sums)
+        }
+        return sums.filter { $0.value != 0 }.map { Delta(key: $0.key, value: $0.value) }
+            .sorted { Self.order($0.key) < Self.order($1.key) }
+    }
+
+    /// Adds up the two batches after `folded`, of any number of places.
+    static func collect(
+        _ words: [UInt64], after folded: UInt64, into sums: inout [Key: Int64]
+    ) {
+        for start in stride(from: 0, to: words.count, by: CounterSlot.words) {
+            // Nearly every place of a file is free or folded: look at the lanes first.
+            guard words[start] != 0 || words[start + 1] != 0,
+                let key = CounterSlot.key({ words[start + $0] })
+            else { continue }
+            let generation = CounterSlot.generation(about: words[start + CounterSlot.Word.about])
+            for batch in [folded + 1, folded + 2] {
+                let lane = CounterLane(word: words[start + Int(batch & 1)])
+                // Sums of 40 bits: all the places there can be do not fill 64.
+                sums[key, default: 0] += lane.delta(of: batch, generation: generation)
+            }
+        }
+    }
+
+    private static func order(_ key: Key) -> (UserID, APIKeyID, String, Int64) {
+        (key.user, key.key ?? APIKeyID(high: 0, low: 0), key.metric, key.hour)
+    }
+}
