@@ -133,4 +133,34 @@ struct CounterFileGrowthTests {
             try #require(try CounterFile(path: path).recover(after: 0).count == 8192)
         }
     }
+
+    @Test(
+        "On a disk that is really full, no page of the file is missing",
+        .enabled(if: TinyDisk.isPossible, "needs the right to mount"))
+    func tinyDisk() throws {
+        let disk = try #require(try TinyDisk())
+        let file = try CounterFile(path: disk.path + "/counters")
+        file.reset(openingBatch: 1)
+        let places = try open(2 * Self.each, file)
+        #expect(file.figures.isDegraded)
+        #expect(file.figures.bytes == 65_536 + 1_048_576)
+        // Something else takes the last blocks: a page without one would end the process here.
+        let filler = Glibc.open(disk.path + "/filler", O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        let block = [UInt8](repeating: 1, count: 4096)
+        for _ in 0..<1000 where write(filler, block, block.count) < 0 { break }
+        for place in places { #expect(file.add(1, to: place)) }
+        #expect(try file.recover(after: 0).count == Self.each)
+
+        // Room again: what is opened next is on the disk.
+        ftruncate(filler, 0)
+        Glibc.close(filler)
+        let batch = try #require(file.advance())
+        file.didFold(batch)
+        for place in places { #expect(file.close(place)) }
+        #expect(file.advance() == batch + 1)
+        file.didFold(batch + 1)
+        #expect(!file.figures.isDegraded)
+        _ = try open(Self.each, file)
+        #expect(file.figures.segments == 1)
+    }
 }

@@ -126,7 +126,7 @@ private final class Film {
 struct CounterFileTearingTests {
     @Test(
         "Stopped after any store, it holds exactly what was counted and not folded",
-        arguments: [UInt64](1...12))
+        arguments: [UInt64](1...8))
     func killed(seed: UInt64) throws {
         let film = try Film(seed: seed)
         for _ in 0..<400 { try film.step() }
@@ -140,14 +140,14 @@ struct CounterFileTearingTests {
 
     @Test(
         "Cut off from power, with words, places or sectors of any age, no count is wrong",
-        arguments: [UInt64](1...12))
+        arguments: [UInt64](1...8))
     func tornByPower(seed: UInt64) throws {
         let film = try Film(seed: seed)
         for _ in 0..<400 { try film.step() }
         var random = SplitMix64(seed: seed &+ 1000)
         // Words of 8 bytes; a place; a sector of 512.
         for width in [1, CounterSlot.words, 64] {
-            for _ in 0..<2000 {
+            for _ in 0..<800 {
                 let last = Int(random.int(1...Int64(film.frames.count - 1)))
                 let late = film.frames[last]
                 // Mostly neighbours in time, sometimes as far apart as the film allows.
