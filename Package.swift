@@ -96,3 +96,13 @@ if !coreOnly {
             swiftSettings: house),
     ]
 }
+
+// What a decision costs, measured without the HTTP stack.
+if coreOnly {
+    package.targets += [
+        .target(name: "CAllocations", path: "Benchmarks/Admit/CAllocations"),
+        .executableTarget(
+            name: "AdmitBenchmark", dependencies: ["Domain", "CAllocations"],
+            path: "Benchmarks/Admit/Bench", swiftSettings: house),
+    ]
+}

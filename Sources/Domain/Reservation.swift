@@ -1,16 +1,18 @@
 package typealias ReservationID = ID<Reservation>
 
-/// An amount that is taken off a quota before it is known how much of it will be used.
+/// Units of a metric set aside for work whose cost is not known yet.
+///
+/// While it lives it counts against every quota of its metric, in whatever window is current, so
+/// that a commit never overshoots. It ends by a commit, a release, or by itself at `expiresAt`.
 package struct Reservation: Equatable, Sendable {
     package let id: ReservationID
     package let userID: UserID
-    /// The key it was made with; nil: the account.
+    /// The key it was made with, when that key has limits of its own.
     package let keyID: APIKeyID?
     package let metric: String
-    /// Units of the metric.
+    /// Units of the metric, 0 or more.
     package let amount: Int64
     package let createdAt: Timestamp
-    /// When it gives itself back.
     package let expiresAt: Timestamp
 
     package init(
@@ -25,4 +27,9 @@ package struct Reservation: Equatable, Sendable {
         self.createdAt = createdAt
         self.expiresAt = expiresAt
     }
+
+    package static let ttlSeconds: ClosedRange<Int64> = 1...3600
+    /// Live ones of one customer: bounds memory and what a decision may have to walk through. A
+    /// thousand of the largest amount (2^53) still add up below 2^63.
+    package static let perCustomerMax = 1000
 }

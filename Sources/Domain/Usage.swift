@@ -3,6 +3,7 @@ package struct UsageReport: Equatable, Sendable {
     package struct Metric: Equatable, Sendable {
         package let metric: String
         package let window: Window
+        /// What is held by reservations is part of it.
         package let used: Int64
         /// Nil: no limit.
         package let limit: Int64?
@@ -37,6 +38,12 @@ extension Customer {
     /// Sorted by name, the longest window first. A metric with a limit shows the windows that are
     /// limited; one that was used without any shows its month.
     package func report(at now: Timestamp) -> UsageReport {
+        var customer = self
+        customer.advance(to: now)
+        return customer.currentReport(at: now)
+    }
+
+    private func currentReport(at now: Timestamp) -> UsageReport {
         let limits = standing?.rules.limits.all ?? []
         var metrics: [UsageReport.Metric] = []
         var rates: [UsageReport.Rate] = []
@@ -47,14 +54,14 @@ extension Customer {
             case .quota(let metric, let window):
                 metrics.append(self.metric(metric, window, limit.bound, at: now))
             case .rate(let metric, let period):
-                let rule = standing?.rules.rules(for: metric)?.rates
-                    .first { $0.name == limit.name }
+                let rule = standing?.rules.rules(for: metric)?[period]
                 rates.append(
                     UsageReport.Rate(
                         metric: metric, per: period, limit: limit.bound, burst: rule?.burst))
             case .concurrency(let resource):
                 concurrency.append(
-                    UsageReport.Holding(resource: resource, count: 0, limit: limit.bound))
+                    UsageReport.Holding(
+                        resource: resource, count: leases.inUse(resource), limit: limit.bound))
             case .stock(let resource):
                 stocks.append(
                     UsageReport.Holding(
@@ -62,13 +69,19 @@ extension Customer {
             case .burst: break
             }
         }
-        for tally in account.tallies where !metrics.contains(where: { $0.metric == tally.metric }) {
-            let unlimited = metric(tally.metric, .month, nil, at: now)
+        for meter in account.meters where !metrics.contains(where: { $0.metric == meter.metric }) {
+            let unlimited = metric(meter.metric, .month, nil, at: now)
             if unlimited.used > 0 { metrics.append(unlimited) }
         }
         for (resource, count) in self.stocks
         where count > 0 && !stocks.contains(where: { $0.resource == resource }) {
             stocks.append(UsageReport.Holding(resource: resource, count: count, limit: nil))
+        }
+        for lease in leases.live
+        where !concurrency.contains(where: { $0.resource == lease.resource }) {
+            concurrency.append(
+                UsageReport.Holding(
+                    resource: lease.resource, count: leases.inUse(lease.resource), limit: nil))
         }
         let order = Window.allCases
         return UsageReport(
@@ -85,10 +98,10 @@ extension Customer {
     private func metric(
         _ metric: String, _ window: Window, _ bound: Int64?, at now: Timestamp
     ) -> UsageReport.Metric {
-        let tally = account.tally(metric) ?? Tally(metric: metric, at: now)
-        let counter = tally.counter(window, at: now)
+        let meter = account.meter(metric) ?? Meter(metric: metric, at: now)
+        let counter = meter.tally.counter(window, at: now)
         return UsageReport.Metric(
-            metric: metric, window: window, used: counter.used, limit: bound,
-            resetsAt: window.end(of: counter.index))
+            metric: metric, window: window, used: counter.used + meter.held, limit: bound,
+            resetsAt: counter.end)
     }
 }

@@ -1,84 +1,23 @@
-/// What a customer is entitled to right now.
-package struct Standing: Equatable, Sendable {
-    package let planSlug: String
-    package let rules: Ruleset
-    package let expiresAt: Timestamp?
-
-    package init(planSlug: String, rules: Ruleset, expiresAt: Timestamp?) {
-        self.planSlug = planSlug
-        self.rules = rules
-        self.expiresAt = expiresAt
-    }
-}
-
-/// The counts that one set of rules is held against: a customer's, or one key's.
-package struct Ledger: Equatable, Sendable {
-    package private(set) var tallies: [Tally] = []
-    /// By the name of the limit.
-    package private(set) var rates: [String: RateLimiter] = [:]
-
-    package init() {}
-
-    package func tally(_ metric: String) -> Tally? { tallies.first { $0.metric == metric } }
-
-    package func rate(_ rule: RateRule) -> RateLimiter { rates[rule.name] ?? RateLimiter() }
-
-    package mutating func restore(_ entry: Tally.Entry, at now: Timestamp) {
-        edit(entry.metric, at: now) { $0.restore(entry) }
-    }
-
-    package mutating func restore(_ name: String, _ rate: RateLimiter) { rates[name] = rate }
-
-    mutating func take(_ demand: Demand, _ rules: Ruleset.MetricRules?, at now: Timestamp) {
-        edit(demand.metric, at: now) { $0.add(demand.cost, at: now) }
-        for rule in rules?.rates ?? [] {
-            rates[rule.name, default: RateLimiter()].take(demand.cost, under: rule, at: now)
-        }
-    }
-
-    mutating func giveBack(_ demand: Demand, _ rules: Ruleset.MetricRules?, takenAt: Timestamp) {
-        edit(demand.metric, at: takenAt) { $0.giveBack(demand.cost, takenAt: takenAt) }
-        for rule in rules?.rates ?? [] {
-            rates[rule.name, default: RateLimiter()].giveBack(demand.cost, under: rule)
-        }
-    }
-
-    package var isDirty: Bool { tallies.contains { $0.isDirty } }
-
-    package mutating func takeUnsaved() -> [Tally.Entry] {
-        var entries: [Tally.Entry] = []
-        for index in tallies.indices { entries += tallies[index].takeUnsaved() }
-        return entries
-    }
-
-    package mutating func putBack(_ entry: Tally.Entry, at now: Timestamp) {
-        edit(entry.metric, at: now) { $0.putBack(entry) }
-    }
-
-    private mutating func edit(_ metric: String, at now: Timestamp, _ body: (inout Tally) -> Void) {
-        if let index = tallies.firstIndex(where: { $0.metric == metric }) {
-            body(&tallies[index])
-        } else {
-            var tally = Tally(metric: metric, at: now)
-            body(&tally)
-            tallies.append(tally)
-        }
-    }
-}
-
 /// Everything that decides about one customer: a pure state machine, with time as an argument.
 ///
 /// Invariants: a demand is taken from every limit that applies or from none; the sum of what was
-/// granted in a window never passes its bound; counts only grow within a window, except by
-/// `giveBack`.
+/// granted and is held in a window never passes its bound; counts only grow within a window, except
+/// by `giveBack`.
+///
+/// Time acts only when it is asked for (`advance`): what has ended gives itself back before the
+/// next decision, without a timer.
 package struct Customer: Equatable, Sendable {
     /// Nil: no active plan.
     package var standing: Standing?
-    package private(set) var account = Ledger()
+    package internal(set) var account = Ledger()
     /// Of keys that have limits of their own.
-    package private(set) var keys: [APIKeyID: Ledger] = [:]
+    package internal(set) var keys: [APIKeyID: Ledger] = [:]
+    package internal(set) var reservations = ReservationTable()
+    package internal(set) var leases = LeaseTable()
     /// How many of each resource exist.
     package private(set) var stocks: [String: Int64] = [:]
+    /// The latest moment of a decision, since the clock last stepped back.
+    private var clock = Timestamp.epoch
 
     package init(standing: Standing?) { self.standing = standing }
 
@@ -94,38 +33,57 @@ package struct Customer: Equatable, Sendable {
     }
 
     package mutating func admit(
-        _ demand: Demand, key: KeyRules? = nil, at now: Timestamp
+        _ demand: Demand, key: KeyRules? = nil, at now: Timestamp, _ review: inout Review
     ) -> Decision {
-        guard let standing else { return .unsubscribed }
-        if let expiresAt = standing.expiresAt, now >= expiresAt { return .stale }
-        let rules = standing.rules.rules(for: demand.metric)
-        guard
-            rules != nil || account.tally(demand.metric) != nil
-                || account.tallies.count < Demand.metricsMax
-        else { return .tooManyMetrics }
-
-        var review = Review(demand: demand, now: now)
-        review.look(at: account, rules)
-        let keyRules = key?.rules.rules(for: demand.metric)
-        if let key { review.look(at: keys[key.id] ?? Ledger(), keyRules) }
-        review.look(atStock: standing.rules, stocks)
-        if let refusal = review.refusal { return .refused(refusal, review.states) }
-
-        account.take(demand, rules, at: now)
-        if let key { keys[key.id, default: Ledger()].take(demand, keyRules, at: now) }
+        let decision = examine(demand, key: key, at: now, &review)
+        guard case .granted = decision else { return decision }
+        take(
+            demand.metric, rates: demand.cost, used: demand.cost, key: key, at: now, &review)
         if let resource = demand.resource { stocks[resource, default: 0] += 1 }
-        return .granted(review.states)
+        return .granted
     }
 
-    /// Undoes a grant whose work then failed.
-    package mutating func giveBack(_ demand: Demand, key: KeyRules? = nil, takenAt: Timestamp) {
-        let rules = standing?.rules.rules(for: demand.metric)
-        account.giveBack(demand, rules, takenAt: takenAt)
-        if let key {
-            let keyRules = key.rules.rules(for: demand.metric)
-            keys[key.id, default: Ledger()].giveBack(demand, keyRules, takenAt: takenAt)
+    /// Undoes a grant whose work then failed. `bookings` are those of the grant; those of this are
+    /// in the review.
+    package mutating func giveBack(
+        _ demand: Demand, key: KeyRules? = nil, _ bookings: [Booking], _ review: inout Review
+    ) {
+        review.begin()
+        for booking in bookings {
+            let rules = booking.owner == nil ? standing?.rules : key?.rules
+            edit(booking.owner) { ledger in
+                ledger.editIfThere(booking.metric) { meter in
+                    review.add(meter.giveBack(booking))
+                    guard let rules = rules?.rules(for: booking.metric) else { return }
+                    meter.giveBackRates(booking.cost, rules)
+                }
+            }
         }
         if let resource = demand.resource { remove(resource) }
+    }
+
+    /// Remembers where a booking was journalled, so that the next of its hour finds it at once.
+    package mutating func setPlace(_ place: Int64, of booking: Booking) {
+        edit(booking.owner) { ledger in
+            ledger.editIfThere(booking.metric) {
+                $0.setPlace(place, hourIndex: booking.hourIndex)
+            }
+        }
+    }
+
+    /// Lets time act: what has ended gives itself back, and rates go on from where a clock is that
+    /// stepped back. Every decision begins with it.
+    package mutating func advance(to now: Timestamp) {
+        if now.milliseconds < clock.milliseconds - RateLimiter.latenessMax {
+            clock = now
+            account.follow(now)
+            for key in keys.keys { edit(key) { $0.follow(now) } }
+        }
+        clock = max(clock, now)
+        if reservations.hasEnded(at: now) {
+            for reservation in reservations.removeEnded(at: now) { endHold(of: reservation) }
+        }
+        if leases.hasEnded(at: now) { leases.removeEnded(at: now) }
     }
 
     /// One of a resource has ceased to exist.
@@ -137,45 +95,89 @@ package struct Customer: Equatable, Sendable {
         stocks[resource] = count
     }
 
+    /// The account's ledger, or that of a key.
     package mutating func edit(_ key: APIKeyID?, _ body: (inout Ledger) -> Void) {
         if let key { body(&keys[key, default: Ledger()]) } else { body(&account) }
     }
-
-    package var isDirty: Bool { account.isDirty || keys.values.contains { $0.isDirty } }
 }
 
 extension Customer {
-    package typealias UnsavedCount = (key: APIKeyID?, entry: Tally.Entry)
-
-    /// Every count the store does not have yet, taken to be saved from here on.
-    package mutating func takeUnsaved() -> [UnsavedCount] {
-        var unsaved = takeUnsavedOfAccount()
-        for key in keys.keys {
-            edit(key) { ledger in
-                unsaved += ledger.takeUnsaved().map { (key, $0) }
-            }
+    /// Looks at every limit that a demand meets and takes nothing: granted when all have room.
+    mutating func examine(
+        _ demand: Demand, key: KeyRules?, at now: Timestamp, _ review: inout Review
+    ) -> Decision {
+        review.begin()
+        guard let standing else { return .unsubscribed }
+        if let expiresAt = standing.expiresAt, now >= expiresAt { return .stale }
+        let rules = standing.rules.rules(for: demand.metric)
+        let index = account.index(of: demand.metric)
+        guard rules != nil || index != nil || account.meters.count < Demand.metricsMax else {
+            return .tooManyMetrics
         }
-        return unsaved
+        advance(to: now)
+        var question = Review.Question(cost: demand.cost, now: now)
+        if let rules { look(account, rules, question, &review) }
+        if let key, let rules = key.rules.rules(for: demand.metric) {
+            question.owner = key.id
+            look(keys[key.id] ?? Ledger(), rules, question, &review)
+        }
+        if let resource = demand.resource, let limit = standing.rules.stock(resource) {
+            review.look(atStock: limit, used: stocks[resource] ?? 0, at: now)
+        }
+        return review.refusal.map { .refused($0) } ?? .granted
     }
 
-    private mutating func takeUnsavedOfAccount() -> [UnsavedCount] {
-        var unsaved: [UnsavedCount] = []
-        edit(nil) { ledger in unsaved = ledger.takeUnsaved().map { (nil, $0) } }
-        return unsaved
+    func look(
+        _ ledger: Ledger, _ rules: MetricRules, _ question: Review.Question,
+        _ review: inout Review
+    ) {
+        if let index = ledger.index(of: rules.metric) {
+            review.look(at: ledger.meters[index], rules, question, reservations)
+        } else {
+            let fresh = Meter(metric: rules.metric, at: question.now)
+            review.look(at: fresh, rules, question, reservations)
+        }
+    }
+
+    /// Takes what was examined: `rates` from the rates, and `used` from the quotas for good.
+    mutating func take(
+        _ metric: String, rates: Int64, used: Int64, key: KeyRules?, at now: Timestamp,
+        _ review: inout Review
+    ) {
+        charge(nil, standing?.rules, metric, rates: rates, used: used, at: now, &review)
+        guard let key else { return }
+        charge(key.id, key.rules, metric, rates: rates, used: used, at: now, &review)
+    }
+
+    /// Takes from one ledger: the account's, or that of a key.
+    mutating func charge(
+        _ owner: APIKeyID?, _ rules: Ruleset?, _ metric: String, rates: Int64, used: Int64,
+        at now: Timestamp, _ review: inout Review
+    ) {
+        guard rates > 0 || used > 0 else { return }
+        let rules = rules?.rules(for: metric)
+        edit(owner) { ledger in
+            ledger.edit(metric, at: now) { meter in
+                if let rules, rates > 0 { meter.debitRates(rates, rules, at: now) }
+                if used > 0 { review.add(meter.book(used, owner: owner, at: now)) }
+            }
+        }
     }
 
     /// The rates that a restart would forget to somebody's gain: those that take longer to drain
     /// than a restart takes.
     package func slowRates() -> [(name: String, rate: RateLimiter)] {
         let restart: Int128 = 2000  // milliseconds
-        return account.tallies.flatMap { tally in
-            (standing?.rules.rules(for: tally.metric)?.rates ?? []).compactMap { rule in
-                let isSlow =
-                    Int128(rule.burst) * Int128(rule.period)
-                    > Int128(rule.bound) * restart
-                guard isSlow, let rate = account.rates[rule.name] else { return nil }
-                return (rule.name, rate)
+        var slow: [(name: String, rate: RateLimiter)] = []
+        for meter in account.meters {
+            let rules = standing?.rules.rules(for: meter.metric)
+            for period in Limit.RatePeriod.allCases {
+                guard let rule = rules?[period], meter[period] != RateLimiter(),
+                    rule.capacity > Int128(rule.bound) * restart
+                else { continue }
+                slow.append((rule.name, meter[period]))
             }
         }
+        return slow
     }
 }

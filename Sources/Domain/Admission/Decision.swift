@@ -24,10 +24,11 @@ package struct Demand: Equatable, Sendable {
 package struct LimitState: Equatable, Sendable {
     package let name: String
     package let allowed: Int64
+    /// What is held by reservations is part of it.
     package let used: Int64
     package let remaining: Int64
     package let resetsAt: Timestamp
-    /// Length of the window, or the time in which a rate's tokens come back.
+    /// Length of the window, or the time in which a rate's tokens come back; 0 where there is none.
     package let windowSeconds: Int64
 
     package init(
@@ -59,16 +60,21 @@ extension JSONWriter {
     }
 }
 
-/// The answer to a demand. A refusal has taken nothing from any limit.
+/// The answer to whatever a customer asks for. All but a grant have taken nothing from any limit;
+/// the limits as they stand, and what is to be journalled, are in the `Review`.
 package enum Decision: Equatable, Sendable {
-    case granted([LimitState])
-    case refused(Refusal, [LimitState])
+    case granted
+    case refused(Refusal)
     /// No active plan.
     case unsubscribed
     /// The subscription has run out since it was loaded: load again, then ask again.
     case stale
     /// The customer uses as many metrics as one customer can.
     case tooManyMetrics
+    /// The customer has as many live reservations, or leases, as one customer can.
+    case tooManyLive
+    /// The reservation or lease that was named lives no more.
+    case lost
 }
 
 package struct Refusal: Equatable, Sendable {
@@ -79,4 +85,6 @@ package struct Refusal: Equatable, Sendable {
     /// When the same demand can pass; for one that never can, when the limit is next fresh. Nil for
     /// a stock, which time does not free.
     package let retryAt: Timestamp?
+    /// False when no waiting helps under these limits: the demand is larger than they ever allow.
+    package internal(set) var canEverPass: Bool
 }

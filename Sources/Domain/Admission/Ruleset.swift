@@ -1,6 +1,7 @@
 /// Limits in the shape that a decision reads them: by metric, bursts joined to their rates,
-/// what is unlimited left out. Made once for a plan or key and shared.
-package struct Ruleset: Equatable, Sendable {
+/// what is unlimited left out. Made once for a plan or key and shared: a class, so that to hold it
+/// for a decision counts one reference and not those of all its parts.
+package final class Ruleset: Sendable {
     package struct QuotaRule: Equatable, Sendable {
         package let name: String
         package let bound: Int64
@@ -8,52 +9,83 @@ package struct Ruleset: Equatable, Sendable {
         package let allowsOverage: Bool
     }
 
-    package struct MetricRules: Equatable, Sendable {
-        package let metric: String
-        package fileprivate(set) var rates: [RateRule] = []
-        package fileprivate(set) var quotas: [QuotaRule] = []
-
-        fileprivate init(metric: String) { self.metric = metric }
-    }
-
     package let limits: Limits
     private let metrics: [MetricRules]
-    private let stocks: [String: Limit]
 
     package static let none = Ruleset(.none)
 
     package init(_ limits: Limits) {
         self.limits = limits
-        var metrics: [MetricRules] = []
-        var stocks: [String: Limit] = [:]
-        func edit(_ metric: String, _ body: (inout MetricRules) -> Void) {
-            if !metrics.contains(where: { $0.metric == metric }) {
-                metrics.append(MetricRules(metric: metric))
-            }
-            for index in metrics.indices where metrics[index].metric == metric {
-                body(&metrics[index])
-            }
+        var names: [String] = []
+        for limit in limits.all where limit.bound != nil {
+            guard let name = limit.kind.metric, !names.contains(name) else { continue }
+            names.append(name)
         }
-        for limit in limits.all {
-            guard let bound = limit.bound else { continue }
-            switch limit.kind {
-            case .rate(let metric, let period):
-                let rule = RateRule(
-                    name: limit.name, bound: bound,
-                    burst: Self.burst(of: metric, per: period, in: limits),
-                    period: period.milliseconds)
-                edit(metric) { $0.rates.append(rule) }
-            case .quota(let metric, let window):
-                let rule = QuotaRule(
-                    name: limit.name, bound: bound, window: window,
-                    allowsOverage: limit.allowsOverage)
-                edit(metric) { $0.quotas.append(rule) }
-            case .stock(let resource): stocks[resource] = limit
-            case .burst, .concurrency: break
+        metrics = names.map { MetricRules($0, limits) }
+    }
+
+    package func rules(for metric: String) -> MetricRules? {
+        // A handful at most: a scan beats hashing the name.
+        metrics.first { $0.metric == metric }
+    }
+
+    /// Nil: unlimited.
+    package func stock(_ resource: String) -> Limit? { bounded(.stock(resource: resource)) }
+
+    /// Nil: unlimited.
+    package func concurrency(_ resource: String) -> Limit? {
+        bounded(.concurrency(resource: resource))
+    }
+
+    private func bounded(_ kind: Limit.Kind) -> Limit? {
+        limits.all.first { $0.kind == kind && $0.bound != nil }
+    }
+}
+
+extension Ruleset: Equatable {
+    package static func == (a: Ruleset, b: Ruleset) -> Bool { a === b || a.limits == b.limits }
+}
+
+/// The rates and quotas of one metric.
+package final class MetricRules: Sendable {
+    package let metric: String
+    package let minute: RateRule?
+    package let second: RateRule?
+    /// Sorted by name.
+    package let quotas: [Ruleset.QuotaRule]
+
+    fileprivate init(_ metric: String, _ limits: Limits) {
+        self.metric = metric
+        minute = Self.rate(of: metric, per: .minute, in: limits)
+        second = Self.rate(of: metric, per: .second, in: limits)
+        quotas = limits.all.compactMap { limit in
+            guard case .quota(metric, let window) = limit.kind, let bound = limit.bound else {
+                return nil
             }
+            return Ruleset.QuotaRule(
+                name: limit.name, bound: bound, window: window, allowsOverage: limit.allowsOverage)
         }
-        self.metrics = metrics
-        self.stocks = stocks
+    }
+
+    package subscript(period: Limit.RatePeriod) -> RateRule? {
+        switch period {
+        case .minute: minute
+        case .second: second
+        }
+    }
+
+    /// Sorted by name.
+    package var rates: [RateRule] { [minute, second].compactMap { $0 } }
+
+    private static func rate(
+        of metric: String, per period: Limit.RatePeriod, in limits: Limits
+    ) -> RateRule? {
+        let kind = Limit.Kind.rate(metric: metric, per: period)
+        guard let limit = limits.all.first(where: { $0.kind == kind }), let bound = limit.bound
+        else { return nil }
+        return RateRule(
+            name: limit.name, bound: bound, burst: burst(of: metric, per: period, in: limits),
+            period: period.milliseconds)
     }
 
     /// A burst belongs to the metric's finest rate; the coarser one keeps a period's worth.
@@ -64,11 +96,14 @@ package struct Ruleset: Equatable, Sendable {
         guard period == .second || !hasSecond else { return nil }
         return limits.all.first { $0.kind == .burst(metric: metric) }?.bound
     }
+}
 
-    package func rules(for metric: String) -> MetricRules? {
-        // A handful at most: a scan beats hashing the name.
-        metrics.first { $0.metric == metric }
+extension Limit.Kind {
+    /// The metric of a rate or quota.
+    fileprivate var metric: String? {
+        switch self {
+        case .rate(let metric, _), .quota(let metric, _): metric
+        case .burst, .concurrency, .stock: nil
+        }
     }
-
-    package func stock(_ resource: String) -> Limit? { stocks[resource] }
 }

@@ -57,13 +57,16 @@ struct CustomerPropertyTests {
         }
     }
 
-    @Test("A refused demand changes nothing", arguments: [UInt64](1...60))
+    @Test(
+        "A refused demand changes nothing but what time alone has changed",
+        arguments: [UInt64](1...60))
     func refusalChangesNothing(seed: UInt64) throws {
         var world = try World(seed: seed, allowsOverage: true)
         for step in 0..<300 {
             world.step()
             if world.random.chance(5) { world.now = world.now - .seconds(4000) }
-            let before = world.customer
+            var before = world.customer
+            before.advance(to: world.now)
             let demand = world.demand()
             let decision = world.customer.admit(demand, key: world.pickKey(), at: world.now)
             guard case .refused = decision else { continue }
@@ -101,7 +104,7 @@ struct CustomerPropertyTests {
             let key = world.pickKey()
             let fits = Self.fits(demand, key, world)
             let decision = world.customer.admit(demand, key: key, at: world.now)
-            if case .granted = decision {
+            if decision.isGranted {
                 #expect(fits, "seed \(seed), step \(step): granted")
             } else {
                 #expect(!fits, "seed \(seed), step \(step): refused")
@@ -121,7 +124,9 @@ struct CustomerPropertyTests {
                 if used + demand.cost > rule.bound { return false }
             }
             for rule in metric?.rates ?? []
-            where ledger.rate(rule).wait(for: demand.cost, under: rule, at: world.now) != .zero {
+            where rate(rule, of: metric, in: ledger)
+                .wait(for: demand.cost, under: rule, at: world.now) != .zero
+            {
                 return false
             }
         }
@@ -129,6 +134,14 @@ struct CustomerPropertyTests {
             return true
         }
         return (world.customer.stocks[resource] ?? 0) < bound
+    }
+
+    private static func rate(
+        _ rule: RateRule, of metric: MetricRules?, in ledger: Ledger
+    ) -> RateLimiter {
+        let meter = metric.flatMap { ledger.meter($0.metric) }
+        let period: Limit.RatePeriod = rule.period == 1000 ? .second : .minute
+        return meter?[period] ?? RateLimiter()
     }
 
     @Test("The time to retry is exact where the demand can ever pass", arguments: [UInt64](1...60))
@@ -139,13 +152,15 @@ struct CustomerPropertyTests {
             let demand = world.demand()
             let key = world.pickKey()
             guard
-                case .refused(let refusal, _) = world.customer.admit(
+                case .refused(let refusal) = world.customer.admit(
                     demand, key: key, at: world.now),
                 let retryAt = refusal.retryAt
             else { continue }
             let comment: Comment = "seed \(seed), step \(step): \(refusal)"
             #expect(retryAt > world.now, comment)
-            guard Self.canEverPass(demand, key, world) else { continue }
+            let canEverPass = Self.canEverPass(demand, key, world)
+            #expect(refusal.canEverPass == canEverPass, comment)
+            guard canEverPass else { continue }
             var early = world.customer
             if case .granted = early.admit(demand, key: key, at: retryAt - .milliseconds(1)) {
                 Issue.record(comment)
@@ -192,15 +207,16 @@ struct CustomerPropertyTests {
     @Test("Grants given back at once leave no trace in the counts", arguments: [UInt64](1...40))
     func giveBack(seed: UInt64) throws {
         var world = try World(seed: seed, allowsOverage: true)
+        var review = Review()
         for step in 0..<200 {
             world.step()
             let demand = world.demand()
             let key = world.pickKey()
             let before = world.customer.report(at: world.now)
-            guard case .granted = world.customer.admit(demand, key: key, at: world.now),
-                world.random.chance(70)
-            else { continue }
-            world.customer.giveBack(demand, key: key, takenAt: world.now)
+            let decision = world.customer.admit(demand, key: key, at: world.now, &review)
+            guard decision.isGranted, world.random.chance(70) else { continue }
+            let bookings = review.bookings
+            world.customer.giveBack(demand, key: key, bookings, &review)
             #expect(world.customer.report(at: world.now) == before, "seed \(seed), step \(step)")
         }
     }

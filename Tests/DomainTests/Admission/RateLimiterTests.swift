@@ -185,6 +185,53 @@ struct RateLimiterTests {
         #expect(rate.wait(for: 1, under: rule, at: earlier + wait) == .zero)
     }
 
+    @Test("A full bucket that follows a clock which stepped back waits for its tokens alone")
+    func follows() {
+        let rule = Self.rule(10)
+        var rate = RateLimiter()
+        rate.take(10, under: rule, at: Self.start)
+        let earlier = Self.start - .seconds(3600)
+        rate.follow(earlier)
+        #expect(rate.remaining(under: rule, at: earlier) == 0)
+        #expect(rate.wait(for: 1, under: rule, at: earlier) == .milliseconds(100))
+        #expect(rate.wait(for: 1, under: rule, at: earlier + .milliseconds(100)) == .zero)
+    }
+
+    @Test("A moment a little before the last one is a late request, not a step of the clock")
+    func late() {
+        let rule = Self.rule(10)
+        var rate = RateLimiter()
+        rate.take(10, under: rule, at: Self.start)
+        let late = Self.start - .milliseconds(RateLimiter.latenessMax)
+        rate.follow(late)
+        #expect(rate.updatedAt == Self.start)
+        rate.take(0, under: rule, at: late)
+        #expect(rate.updatedAt == Self.start)
+        rate.follow(late - .milliseconds(1))
+        #expect(rate.updatedAt == late - .milliseconds(1))
+    }
+
+    @Test(
+        "However requests come late, no more is granted than the rate", arguments: [UInt64](1...30))
+    func lateRequests(seed: UInt64) {
+        var random = SplitMix64(seed: seed)
+        let rule = Self.anyRule(&random)
+        var rate = RateLimiter()
+        var latest = Self.start
+        var granted: Int64 = 0
+        for _ in 0..<500 {
+            latest = latest + .milliseconds(random.int(0...10))
+            let now = latest - .milliseconds(random.int(0...RateLimiter.latenessMax))
+            if rate.wait(for: 1, under: rule, at: now) == .zero {
+                rate.take(1, under: rule, at: now)
+                granted += 1
+            }
+        }
+        // The bucket may have begun to drain as early as the latest request came late.
+        let span = (latest - Self.start).wholeMilliseconds + RateLimiter.latenessMax
+        #expect(granted <= rule.burst + rule.bound * span / rule.period, "seed \(seed)")
+    }
+
     @Test("A clock that steps forward frees one burst at most")
     func stepForward() {
         let rule = Self.rule(10, burst: 25)

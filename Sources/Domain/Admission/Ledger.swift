@@ -1,0 +1,45 @@
+/// The counts that one set of rules is held against: a customer's, or one key's.
+package struct Ledger: Equatable, Sendable {
+    /// A handful: a scan beats hashing the name.
+    package private(set) var meters: [Meter] = []
+
+    package init() {}
+
+    package func meter(_ metric: String) -> Meter? { meters.first { $0.metric == metric } }
+
+    package func tally(_ metric: String) -> Tally? { meter(metric)?.tally }
+
+    package mutating func restore(_ entry: Tally.Entry, at now: Timestamp) {
+        edit(entry.metric, at: now) { $0.restore(entry) }
+    }
+
+    /// By the name of its limit, such as `requests_per_second`; another name is passed over.
+    package mutating func restore(_ name: String, _ rate: RateLimiter, at now: Timestamp) {
+        guard case .rate(let metric, let period) = Limit.Kind(name: name) else { return }
+        edit(metric, at: now) { meter in
+            meter.restore(rate, per: period)
+            meter.follow(now)
+        }
+    }
+
+    mutating func follow(_ now: Timestamp) {
+        for index in meters.indices { meters[index].follow(now) }
+    }
+
+    /// The meter is made where there is none.
+    mutating func edit(_ metric: String, at now: Timestamp, _ body: (inout Meter) -> Void) {
+        let index =
+            index(of: metric)
+            ?? {
+                meters.append(Meter(metric: metric, at: now))
+                return meters.endIndex - 1
+            }()
+        body(&meters[index])
+    }
+
+    mutating func editIfThere(_ metric: String, _ body: (inout Meter) -> Void) {
+        if let index = index(of: metric) { body(&meters[index]) }
+    }
+
+    func index(of metric: String) -> Int? { meters.firstIndex { $0.metric == metric } }
+}
