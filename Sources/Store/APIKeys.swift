@@ -63,6 +63,13 @@ package struct APIKeys {
             """)
     }
 
+    /// Whoever's it is.
+    package func find(_ id: APIKeyID) throws(Problem) -> APIKey? {
+        try db.first("SELECT \(raw: Self.columns) FROM api_keys WHERE id = \(id)") {
+            row throws(Problem) in try Self.decode(&row)
+        }
+    }
+
     package func find(_ id: APIKeyID, of user: UserID) throws(Problem) -> APIKey? {
         try db.first(
             "SELECT \(raw: Self.columns) FROM api_keys WHERE id = \(id) AND user_id = \(user)"

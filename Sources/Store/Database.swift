@@ -95,8 +95,11 @@ package struct Row {
     }
 
     package mutating func optionalID<Noun>() throws(Problem) -> ID<Noun>? {
-        guard let text = try optionalText() else { return nil }
-        return try parsed(text) { ID<Noun>($0) }
+        guard !cells.isNull(next) else {
+            next += 1
+            return nil
+        }
+        return try id()
     }
 
     package mutating func json() throws(Problem) -> JSON {

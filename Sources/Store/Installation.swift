@@ -24,15 +24,10 @@ package struct Installation {
 
     /// The next number of a sequence: 1, 2, 3 …; a number is used up once its transaction commits.
     package func next(_ sequence: String) throws(Problem) -> Int64 {
-        let number = try db.first(
-            """
-            INSERT INTO installation (name, value) VALUES (\(sequence), '1')
-            ON CONFLICT (name) DO UPDATE
-                SET value = CAST(CAST(installation.value AS BIGINT) + 1 AS TEXT)
-            RETURNING value
-            """
-        ) { row throws(Problem) in try row.parsed(try row.text()) { Int64($0) } }
-        guard let number else { throw .internal(cause: "installation.\(sequence) did not move") }
-        return number
+        guard let last = Int64(try value(sequence) ?? "0"), last < Int64.max else {
+            throw .internal(cause: "installation.\(sequence) cannot go on")
+        }
+        try set(sequence, String(last + 1))
+        return last + 1
     }
 }

@@ -74,20 +74,16 @@ package struct Leases {
         ) { row throws(Problem) in try Self.decode(&row) }
     }
 
-    /// Those that run, the first to end first; at most `perAccountMax`.
+    /// Those that run, the first to end first; at most `Lease.perCustomerMax`.
     package func live(of user: UserID, at now: Timestamp) throws(Problem) -> [Lease] {
         try db.rows(
             """
             SELECT \(raw: Self.columns) FROM leases
             WHERE user_id = \(user) AND expires_at > \(now)
-            ORDER BY expires_at, id LIMIT \(Self.perAccountMax)
+            ORDER BY expires_at, id LIMIT \(Lease.perCustomerMax)
             """
         ) { row throws(Problem) in try Self.decode(&row) }
     }
-
-    /// Live leases of one account: bounds what is read when a customer is loaded. Whoever inserts
-    /// refuses more.
-    package static let perAccountMax = 10_000
 
     package func prune(endedBefore moment: Timestamp, atMost most: Int) throws(Problem) -> Int {
         try db.execute(

@@ -78,12 +78,13 @@ package struct Reservations {
             """
         ) { row throws(Problem) in
             let reservation = try Self.decode(&row)
-            let state = try row.text()
+            let text = try row.text()
             let amount = try row.optionalInteger()
             let at = try row.optionalTimestamp()
-            return Found(
-                reservation: reservation,
-                state: try row.parsed(state) { Self.state($0, amount: amount, at: at) })
+            guard let state = Self.state(text, amount: amount, at: at) else {
+                throw .internal(cause: "a reservation is \(text) without what belongs to it")
+            }
+            return Found(reservation: reservation, state: state)
         }
     }
 
@@ -96,20 +97,16 @@ package struct Reservations {
         }
     }
 
-    /// Those that hold something now, the first to end first; at most `perAccountMax`.
+    /// Those that hold something now, the first to end first; at most `Reservation.perCustomerMax`.
     package func live(of user: UserID, at now: Timestamp) throws(Problem) -> [Reservation] {
         try db.rows(
             """
             SELECT \(raw: Self.columns) FROM reservations
             WHERE user_id = \(user) AND state = 'held' AND expires_at > \(now)
-            ORDER BY expires_at, id LIMIT \(Self.perAccountMax)
+            ORDER BY expires_at, id LIMIT \(Reservation.perCustomerMax)
             """
         ) { row throws(Problem) in try Self.decode(&row) }
     }
-
-    /// Held reservations of one account: bounds what is read when a customer is loaded. Whoever
-    /// inserts refuses more.
-    package static let perAccountMax = 10_000
 
     /// Of every state: the end of its time counts, and not when it was settled.
     package func prune(endedBefore moment: Timestamp, atMost most: Int) throws(Problem) -> Int {

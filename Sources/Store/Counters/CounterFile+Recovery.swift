@@ -25,16 +25,16 @@ extension CounterFile {
         _ words: [UInt64], after folded: UInt64, into sums: inout [Key: Int64]
     ) {
         for start in stride(from: 0, to: words.count, by: CounterSlot.words) {
-            // Nearly every place of a file is free or folded: look at the lanes first.
-            guard words[start] != 0 || words[start + 1] != 0,
-                let key = CounterSlot.key({ words[start + $0] })
-            else { continue }
             let generation = CounterSlot.generation(about: words[start + CounterSlot.Word.about])
-            for batch in [folded + 1, folded + 2] {
-                let lane = CounterLane(word: words[start + Int(batch & 1)])
-                // Sums of 40 bits: all the places there can be do not fill 64.
-                sums[key, default: 0] += lane.delta(of: batch, generation: generation)
+            func delta(_ batch: UInt64) -> Int64 {
+                CounterLane(word: words[start + Int(batch & 1)])
+                    .delta(of: batch, generation: generation)
             }
+            let sum = delta(folded + 1) + delta(folded + 2)
+            // Nearly every place of a file is free or folded: only the others' headers are read.
+            guard sum != 0, let key = CounterSlot.key({ words[start + $0] }) else { continue }
+            // Sums of 40 bits: all the places there can be do not fill 64.
+            sums[key, default: 0] += sum
         }
     }
 

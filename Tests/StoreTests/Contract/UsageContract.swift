@@ -4,10 +4,8 @@ import Testing
 
 @Suite("Usage counters")
 struct UsageContract {
-    private static func save(
-        _ entries: [UsageCounters.Entry], in db: any Database
-    ) async throws {
-        try await db.write { db throws(Problem) in try db.usage.save(entries) }
+    private static func add(_ deltas: [UsageDelta], in db: any Database) async throws {
+        try await db.write { db throws(Problem) in try db.usage.add(deltas) }
     }
 
     private static func current(
@@ -16,56 +14,53 @@ struct UsageContract {
         try await db.read { db throws(Problem) in try db.usage.current(of: account.id, at: now) }
     }
 
-    @Test("Every counter comes back as it was written, the account's before its keys'")
+    /// What `current` gives of one delta's key, by the order of the windows' names.
+    private static func entries(_ delta: UsageDelta) -> [UsageCounters.Entry] {
+        let key = delta.key
+        return [Window.day, .hour, .month].map { window in
+            UsageCounters.Entry(
+                user: key.user, key: key.key,
+                tally: Tally.Entry(
+                    metric: key.metric, window: window,
+                    index: window.index(of: Window.hour.start(of: key.hour)), value: delta.value))
+        }
+    }
+
+    @Test("Every counter comes back as it was counted, the account's before its keys'")
     func roundTrip() async throws {
         try await withStore { db in
             var sample = Sample()
             let account = sample.account()
             let other = sample.account()
-            let key: APIKeyID = sample.id()
-            let entries = [
-                sample.counter(of: account.id, "calls", .day, value: 0),
-                sample.counter(of: account.id, "calls", .hour, value: .max),
-                sample.counter(of: account.id, "requests", .month, value: 7),
-                sample.counter(of: account.id, "calls", .day, value: 3, key: key),
+            let deltas = [
+                sample.delta(of: account.id, 0, "calls"),
+                sample.delta(of: account.id, JSON.integerMax, "requests"),
+                sample.delta(of: account.id, 7, "zebras '; --"),
+                sample.delta(of: account.id, 3, "calls", key: sample.id()),
             ]
-            let foreign = sample.counter(of: other.id, value: 9)
+            let foreign = sample.delta(of: other.id, 9)
             try await db.insert(account, other)
-            try await Self.save(entries.reversed() + [foreign], in: db)
+            try await Self.add(deltas.reversed() + [foreign], in: db)
             let now = sample.now
-            #expect(try await Self.current(of: account, at: now, in: db) == entries)
-            #expect(try await Self.current(of: other, at: now, in: db) == [foreign])
+            #expect(
+                try await Self.current(of: account, at: now, in: db)
+                    == deltas.flatMap(Self.entries))
+            #expect(try await Self.current(of: other, at: now, in: db) == Self.entries(foreign))
         }
     }
 
-    @Test("Values are absolute: writing one twice changes nothing, a newer one replaces it")
-    func absolute() async throws {
+    @Test("What is added without a batch is added each time")
+    func again() async throws {
         try await withStore { db in
             var sample = Sample()
             let account = sample.account()
-            let now = sample.now
-            let first = sample.counter(of: account.id, value: 5)
-            let lower = sample.counter(of: account.id, value: 4)
+            let delta = sample.delta(of: account.id, 5)
             try await db.insert(account)
-            for _ in 0..<3 { try await Self.save([first], in: db) }
-            #expect(try await Self.current(of: account, at: now, in: db) == [first])
-            try await Self.save([lower], in: db)
-            #expect(try await Self.current(of: account, at: now, in: db) == [lower])
-        }
-    }
-
-    @Test("The counters of an account that was deleted meanwhile are passed over, others are kept")
-    func deleted() async throws {
-        try await withStore { db in
-            var sample = Sample()
-            let account = sample.account()
-            let gone = sample.account()
-            let kept = sample.counter(of: account.id, value: 2)
-            let lost = sample.counter(of: gone.id, value: 1)
-            try await db.insert(account)
-            try await Self.save([lost, kept, lost], in: db)
-            #expect(try await db.count("SELECT count(*) FROM usage_counters") == 1)
-            #expect(try await Self.current(of: account, at: sample.now, in: db) == [kept])
+            for _ in 0..<3 { try await Self.add([delta, delta], in: db) }
+            let expected = sample.delta(of: account.id, 30)
+            #expect(
+                try await Self.current(of: account, at: sample.now, in: db)
+                    == Self.entries(expected))
         }
     }
 
@@ -75,23 +70,23 @@ struct UsageContract {
             var sample = Sample()
             let account = sample.account()
             try await db.insert(account)
-            let noon = try #require(Timestamp("2026-11-30T23:30:00.000Z"))
-            let next = noon + .seconds(3600)
-            for moment in [noon, next] {
-                try await Self.save(
-                    Window.allCases.map {
-                        sample.counter(of: account.id, "calls", $0, value: 1, at: moment)
-                    }, in: db)
-            }
-            for moment in [noon, next] {
+            let last = try #require(Timestamp("2026-11-30T23:30:00.000Z"))
+            let next = last + .seconds(3600)
+            let deltas = [
+                sample.delta(of: account.id, 1, "calls", at: last),
+                sample.delta(of: account.id, 2, "calls", at: next),
+            ]
+            try await Self.add(deltas, in: db)
+            for (moment, delta) in zip([last, next], deltas) {
                 let found = try await Self.current(of: account, at: moment, in: db)
-                #expect(found.map(\.tally.window) == [.day, .hour, .month])
+                #expect(found == Self.entries(delta))
                 for entry in found {
                     #expect(entry.tally.index == entry.tally.window.index(of: moment))
                 }
             }
             let later = try await Self.current(of: account, at: next + .seconds(3600), in: db)
             #expect(later.map(\.tally.window) == [.day, .month])
+            #expect(later.map(\.tally.value) == [2, 2])
         }
     }
 
@@ -103,27 +98,35 @@ struct UsageContract {
             let other = sample.account()
             try await db.insert(account, other)
             func at(_ day: Int64) -> Timestamp { sample.now + .seconds(day * 86_400) }
-            var entries = (Int64(0)...5).map {
-                sample.counter(of: account.id, value: $0, at: at($0))
-            }
-            entries.shuffle(using: &sample.random)
-            entries += [
-                sample.counter(of: account.id, "calls", value: 90, at: at(2)),
-                sample.counter(of: account.id, "requests", .hour, value: 91, at: at(2)),
-                sample.counter(of: account.id, value: 92, key: sample.id(), at: at(2)),
-                sample.counter(of: other.id, value: 93, at: at(2)),
+            var deltas = (Int64(0)...5).map { sample.delta(of: account.id, $0, at: at($0)) }
+            deltas.append(sample.delta(of: account.id, 40, at: at(2) + .seconds(3600)))
+            deltas.shuffle(using: &sample.random)
+            deltas += [
+                sample.delta(of: account.id, 90, "calls", at: at(2)),
+                sample.delta(of: account.id, 92, key: sample.id(), at: at(2)),
+                sample.delta(of: other.id, 93, at: at(2)),
             ]
-            try await Self.save(entries, in: db)
-            func period(_ day: Int64) -> String {
-                Window.day.period(Window.day.index(of: at(day)))
+            try await Self.add(deltas, in: db)
+            func history(
+                _ window: Window, from first: Timestamp, to last: Timestamp
+            ) async throws -> [UsageCounters.Point] {
+                let (from, to) = (
+                    window.period(window.index(of: first)), window.period(window.index(of: last))
+                )
+                return try await db.read { db throws(Problem) in
+                    try db.usage.history(
+                        of: account.id, metric: "requests", window: window, from: from, to: to)
+                }
             }
-            let (from, to) = (period(1), period(3))
-            let found = try await db.read { db throws(Problem) in
-                try db.usage.history(
-                    of: account.id, metric: "requests", window: .day, from: from, to: to)
-            }
-            #expect(found.map(\.period) == (Int64(1)...3).map(period))
-            #expect(found.map(\.value) == [1, 2, 3])
+            let days = try await history(.day, from: at(1), to: at(3))
+            #expect(
+                days.map(\.period)
+                    == (1...3).map { Window.day.period(Window.day.index(of: at($0))) })
+            #expect(days.map(\.value) == [1, 42, 3])
+            let hours = try await history(.hour, from: at(2), to: at(3) - .seconds(3600))
+            #expect(hours.map(\.value) == [2, 40])
+            let months = try await history(.month, from: at(0), to: at(5))
+            #expect(months.map(\.period) == ["2026-11"] && months.map(\.value) == [55])
         }
     }
 
@@ -135,28 +138,39 @@ struct UsageContract {
             for _ in 0..<5 { accounts.append(sample.account()) }
             for account in accounts { try await db.insert(account) }
             let values: [Int64] = [3, 9, 3, 1, 7]
-            var entries = zip(accounts, values).map { sample.counter(of: $0.id, value: $1) }
-            entries += [
-                sample.counter(of: accounts[3].id, "calls", value: 99),
-                sample.counter(of: accounts[3].id, "requests", .hour, value: 99),
-                sample.counter(of: accounts[3].id, value: 99, key: sample.id()),
-                sample.counter(
-                    of: accounts[3].id, value: 99, at: sample.now + .seconds(86_400)),
+            var deltas = zip(accounts, values).map { sample.delta(of: $0.id, $1) }
+            let small = accounts[3].id
+            deltas += [
+                sample.delta(of: small, 99, "calls"),
+                sample.delta(of: small, 99, key: sample.id()),
+                sample.delta(of: small, 99, at: sample.now + .seconds(86_400)),
             ]
-            try await Self.save(entries, in: db)
-            let period = Window.day.period(Window.day.index(of: sample.now))
-            let (top, total, none) = try await db.read { db throws(Problem) in
-                (
-                    try db.usage.top(metric: "requests", window: .day, period: period, limit: 4),
-                    try db.usage.total(metric: "requests", window: .day, period: period),
-                    try db.usage.total(metric: "nothing", window: .day, period: period)
-                )
+            try await Self.add(deltas, in: db)
+            func look(
+                _ window: Window, _ metric: String
+            ) async throws -> (top: [UsageCounters.Consumer], total: Int64) {
+                let period = window.period(window.index(of: sample.now))
+                return try await db.read { db throws(Problem) in
+                    (
+                        try db.usage.top(metric: metric, window: window, period: period, limit: 4),
+                        try db.usage.total(metric: metric, window: window, period: period)
+                    )
+                }
             }
-            let order = [1, 4, 0, 2]
-            #expect(top.map(\.user) == order.map { accounts[$0].id })
-            #expect(top.map(\.value) == order.map { values[$0] })
-            #expect(top.map(\.email) == order.map { accounts[$0].email.description })
-            #expect(total == 23 && none == 0)
+            for window in [Window.hour, .day] {
+                let (top, total) = try await look(window, "requests")
+                let order = [1, 4, 0, 2]
+                #expect(top.map(\.user) == order.map { accounts[$0].id }, "\(window)")
+                #expect(top.map(\.value) == order.map { values[$0] }, "\(window)")
+                #expect(top.map(\.metric) == order.map { _ in "requests" }, "\(window)")
+                #expect(
+                    top.map(\.email) == order.map { accounts[$0].email.description }, "\(window)")
+                #expect(total == 23, "\(window)")
+            }
+            let month = try await look(.month, "requests")
+            #expect(month.top.map(\.value) == [100, 9, 7, 3] && month.total == 122)
+            let none = try await look(.day, "nothing")
+            #expect(none.top.isEmpty && none.total == 0)
         }
     }
 }

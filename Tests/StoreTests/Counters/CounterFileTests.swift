@@ -193,13 +193,11 @@ struct CounterFileTests {
     @Test("The file is its owner's alone")
     func mode() throws {
         _ = try home.open()
-        var about = stat()
-        #expect(stat(home.path, &about) == 0)
-        #expect(about.st_mode & 0o777 == 0o600)
+        let file = TestFile(path: home.path)
+        #expect(file.mode == 0o600)
         #expect(chmod(home.path, 0o644) == 0)
         _ = try CounterFile(path: home.path)
-        #expect(stat(home.path, &about) == 0)
-        #expect(about.st_mode & 0o777 == 0o600)
+        #expect(file.mode == 0o600)
     }
 
     @Test("A file with a header of something else is set aside, and another one begun")
@@ -207,13 +205,10 @@ struct CounterFileTests {
         let file = try home.open()
         #expect(file.setAside == nil)
         for (number, at) in [0, 8, 12, 17, 24].enumerated() {
-            let descriptor = open(home.path, O_RDWR)
-            let wrong: [UInt8] = [0xEE]
-            #expect(pwrite(descriptor, wrong, 1, at) == 1)
-            Glibc.close(descriptor)
+            try TestFile(path: home.path).overwrite([0xEE], at: at)
             let next = try CounterFile(path: home.path)
             #expect(next.setAside == "\(home.path).damaged-\(number + 1)")
-            #expect(access("\(home.path).damaged-\(number + 1)", F_OK) == 0)
+            #expect(TestFile(path: "\(home.path).damaged-\(number + 1)").size != nil)
             #expect(try next.recover(after: 0) == [])
         }
     }

@@ -19,8 +19,6 @@ struct CounterLoad: Sendable {
     private var storePath: String { folder + "/gatehouse.db" }
     private var countersPath: String { folder + "/counters" }
 
-    struct Failure: Error { let what: String }
-
     /// As a first process does it: the customers that are counted.
     func prepare() async throws {
         let store = try SQLiteStore(file: storePath)
@@ -41,7 +39,9 @@ struct CounterLoad: Sendable {
         let isNew = try await store.write { db throws(Problem) in
             try db.usage.fold(deltas, batch: folded + 2)
         }
-        guard isNew else { throw Failure(what: "the recovered batch was folded before") }
+        guard isNew else {
+            throw TemporaryFolder.Failure(what: "the recovered batch was folded before")
+        }
         file.reset(openingBatch: folded + 3)
         return file
     }
@@ -52,9 +52,9 @@ struct CounterLoad: Sendable {
         let store = try SQLiteStore(file: storePath)
         let file = try await start(store)
         let customers = Self.keys.map { $0.map { CountedKey($0, in: file) } }
-        // Anywhere in the first few hundred adds of one of the adders, the others amid theirs.
+        // Anywhere in the first few thousand adds of one of the adders, the others amid theirs.
         var random = SplitMix64(seed: seed)
-        let fatalAdd = Int(random.int(20...600))
+        let fatalAdd = Int(random.int(20...6000))
         let fatalAdder = Int(random.int(0...Int64(Self.adders - 1)))
         let threads = (0..<Self.adders).map { adder in
             WorkThread(name: "adder") {
@@ -72,12 +72,16 @@ struct CounterLoad: Sendable {
             }
         }
         for _ in 0..<1_000_000 {
-            guard let batch = file.advance() else { throw Failure(what: "still closing") }
+            guard let batch = file.advance() else {
+                throw TemporaryFolder.Failure(what: "still closing")
+            }
             let deltas = customers.flatMap { $0 }.compactMap { $0.delta(of: batch) }
             let isNew = try await store.write { db throws(Problem) in
                 try db.usage.fold(deltas, batch: batch)
             }
-            guard isNew else { throw Failure(what: "batch \(batch) was folded before") }
+            guard isNew else {
+                throw TemporaryFolder.Failure(what: "batch \(batch) was folded before")
+            }
             file.didFold(batch)
         }
         for thread in threads { thread?.join() }

@@ -82,21 +82,28 @@ struct KillTests {
         withExtendedLifetime(folder) {}
     }
 
-    @Test("Killed while it is made, a store is at a whole version: none or all of it")
-    func firstStart() async throws {
-        let folder = try TemporaryFolder()
-        let path = "\(folder.path)/gatehouse.db"
-        await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String] in
+    @Test(
+        "Killed in a migration, a store is at the whole version before it",
+        arguments: Migration.all.indices)
+    func migration(version: Int) async throws {
+        let place = try StoreFile()
+        try place.create(version: version)
+        let tables: SQL = "SELECT count(*) FROM sqlite_schema"
+        let before = try SQLiteFile.openReader(place.path).count(tables)
+        await #expect(processExitsWith: .signal(SIGKILL)) {
+            [path = place.path as String, version = version as Int] in
             let connection = try SQLiteFile.openWriter(path)
             try connection.run("BEGIN IMMEDIATE")
-            for statement in Migration.all.flatMap(\.statements) { try connection.run(statement) }
+            for statement in Migration.all[version].statements { try connection.run(statement) }
             kill(getpid(), SIGKILL)
         }
-        let before = try SQLiteFile.openReader(path)
-        #expect(try before.count("SELECT count(*) FROM sqlite_schema") == 0)
-        let store = try SQLiteStore(file: path)
+        let after = try SQLiteFile.openReader(place.path)
+        #expect(try after.count(tables) == before)
+        #expect(try after.text("PRAGMA user_version") == "\(version)")
+        let store = try SQLiteStore(file: place.path)
         defer { store.close() }
         #expect(try await store.count("SELECT count(*) FROM users") == 0)
-        withExtendedLifetime(folder) {}
+        #expect(try await store.count("SELECT count(*) FROM leases") == 0)
+        withExtendedLifetime(place) {}
     }
 }

@@ -85,15 +85,20 @@ struct RefusalTests {
         #expect(try place.file.bytes() == before)
     }
 
-    @Test("Without leave to migrate an older schema is refused and stays as it is")
-    func older() throws {
+    @Test(
+        "Without leave to migrate an older schema is refused and stays as it is",
+        arguments: 0..<SQLiteSchema.current)
+    func older(version: Int) throws {
         let place = try StoreFile()
+        if version > 0 { try place.create(version: version) }
+        let tables: SQL = "SELECT count(*) FROM sqlite_schema"
+        let before = version > 0 ? try SQLiteFile.openReader(place.path).count(tables) : 0
         #expect(
             place.refusal(migrates: false)
-                == .unsuitable("The schema is at version 0. Run: gatehouse migrate"))
+                == .unsuitable("The schema is at version \(version). Run: gatehouse migrate"))
         let reader = try SQLiteFile.openReader(place.path)
-        #expect(try reader.count("SELECT count(*) FROM sqlite_schema") == 0)
-        #expect(try reader.text("PRAGMA user_version") == "0")
+        #expect(try reader.count(tables) == before)
+        #expect(try reader.text("PRAGMA user_version") == "\(version)")
     }
 
     @Test("Without leave to migrate the right schema is opened")

@@ -14,6 +14,15 @@ struct StoreFile {
     /// Makes the store and closes it.
     func create() throws { try SQLiteStore(file: path).close() }
 
+    /// Makes a store as it was after the first `version` migrations.
+    func create(version: Int) throws {
+        let connection = try SQLiteFile.openWriter(path)
+        for migration in Migration.all.prefix(version) {
+            for statement in migration.statements { try connection.run(statement) }
+        }
+        try connection.run("PRAGMA user_version = \(version)")
+    }
+
     /// Runs statements on the bare file, as another program would.
     func run(_ statements: String...) throws {
         let connection = try SQLiteConnection(path: path, access: .writer)

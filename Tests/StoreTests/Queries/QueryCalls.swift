@@ -21,12 +21,13 @@ struct QueryCalls {
         addKeys()
         addSubscriptions()
         addUsage()
+        addRecords()
         addRest()
         addAudit()
         addDeletion()
     }
 
-    private mutating func add(_ name: String, _ body: @escaping Body) {
+    mutating func add(_ name: String, _ body: @escaping Body) {
         all.append((name, body))
     }
 
@@ -126,6 +127,7 @@ struct QueryCalls {
         }
         add("apiKeys.find") { db throws(Problem) in
             _ = try db.apiKeys.find(key.id, of: user)
+            _ = try db.apiKeys.find(key.id)
             _ = try db.apiKeys.find(publicID: key.publicID)
         }
         add("apiKeys.list") { db throws(Problem) in _ = try db.apiKeys.list(of: user, page) }
@@ -181,9 +183,11 @@ struct QueryCalls {
 
     private mutating func addUsage() {
         let (user, now) = (user.id, sample.now)
-        let counter = sample.counter(of: user, value: 1)
+        let delta = sample.delta(of: user, 1, key: sample.id())
         let rate = RateStates.Entry(subject: "user:a", name: "b", rate: RateLimiter())
-        add("usage.save") { db throws(Problem) in try db.usage.save([counter]) }
+        add("usage.add") { db throws(Problem) in try db.usage.add([delta]) }
+        add("usage.fold") { db throws(Problem) in _ = try db.usage.fold([delta], batch: 1) }
+        add("usage.foldedBatch") { db throws(Problem) in _ = try db.usage.foldedBatch() }
         add("usage.current") { db throws(Problem) in _ = try db.usage.current(of: user, at: now) }
         add("usage.history") { db throws(Problem) in
             _ = try db.usage.history(
@@ -238,6 +242,7 @@ struct QueryCalls {
         }
         add("installation.set") { db throws(Problem) in try db.installation.set("a", "b") }
         add("installation.value") { db throws(Problem) in _ = try db.installation.value("a") }
+        add("installation.next") { db throws(Problem) in _ = try db.installation.next("c") }
     }
 
     private mutating func addAudit() {

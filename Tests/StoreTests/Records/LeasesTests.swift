@@ -131,11 +131,4 @@ struct LeasesTests {
         }
         #expect(try await store.count("leases") == 2)
     }
-
-    @Test("A user's leases go with the user")
-    func cascade() async throws {
-        _ = try await insert(1)
-        try await store.deleteUser()
-        #expect(try await store.count("leases") == 0)
-    }
 }

@@ -9,9 +9,7 @@ extension SQLiteStore {
         let account = Account(
             id: id, email: EmailAddress(canonical: "\(id)@example.org"), name: nil, role: .user,
             createdAt: .epoch, updatedAt: .epoch)
-        _ = try await write { db throws(Problem) in
-            try db.accounts.insert(account, passwordHash: nil)
-        }
+        try await insert(account)
     }
 }
 
@@ -43,16 +41,11 @@ final class RecordStore: Sendable {
 
     /// Rows of a table.
     func count(_ table: StaticString) async throws -> Int64 {
-        try await read { db throws(Problem) in
-            try db.count("SELECT count(*) FROM \(raw: table)")
-        }
+        try await db.count("SELECT count(*) FROM \(raw: table)")
     }
 
     func deleteUser() async throws {
-        let user = user
-        _ = try await write { db throws(Problem) in
-            try db.execute("DELETE FROM users WHERE id = \(user)")
-        }
+        try await db.execute("DELETE FROM users WHERE id = \(user)")
     }
 
     /// How many of 64 callers at once are told that they were the one.

@@ -132,11 +132,4 @@ struct ReservationsTests {
         }
         #expect(try await store.count("reservations") == 2)
     }
-
-    @Test("A user's reservations go with the user")
-    func cascade() async throws {
-        _ = try await insert(1)
-        try await store.deleteUser()
-        #expect(try await store.count("reservations") == 0)
-    }
 }

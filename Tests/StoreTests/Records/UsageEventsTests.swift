@@ -100,11 +100,4 @@ struct UsageEventsTests {
         #expect(try await store.count("usage_events") == 2)
         #expect(try await used() == [5, 5, 5])
     }
-
-    @Test("A user's events go with the user")
-    func cascade() async throws {
-        _ = try await record([event("a")])
-        try await store.deleteUser()
-        #expect(try await store.count("usage_events") == 0)
-    }
 }

@@ -23,7 +23,16 @@ struct ConstraintTests {
         "plans": ["self_service": ["2"], "is_default": ["2"]],
         "subscriptions": ["status": ["'paused'", "''"]],
         "usage_counters": ["granularity": ["'week'", "''"], "value": ["-1"]],
+        "usage_events": ["value": ["-1"]],
+        "reservations": [
+            "state": ["'lost'", "''"], "amount": ["-1"], "settled_amount": ["-1"],
+        ],
+        "leases": ["fencing_token": ["0", "-1"]],
+        "idempotency_keys": ["status": ["99", "600", "0", "-200"]],
     ]
+
+    /// CHECKs of more than one column: `settlements` tests them.
+    private static let checksOfRows = 2
 
     /// What inserting this row, spoilt, ends with. The rows before it are there; nothing is kept.
     private static func refusal(
@@ -67,8 +76,29 @@ struct ConstraintTests {
         try await withStore { db in
             let schema = try await db.texts("SELECT sql FROM sqlite_schema WHERE sql NOTNULL")
             let checks = schema.map { $0.split(separator: "CHECK (").count - 1 }.reduce(0, +)
-            #expect(checks == Self.badValues.values.map(\.count).reduce(0, +))
-            #expect(checks > 10)
+            let tested = Self.badValues.values.map(\.count).reduce(0, +) + Self.checksOfRows
+            #expect(checks == tested)
+            #expect(checks > 20)
+        }
+    }
+
+    @Test("A reservation has an amount where it is committed, and a time where it is settled")
+    func settlements() async throws {
+        let row = try #require(GoodRow.all.first { $0.table == "reservations" })
+        let good: Set = ["'held' NULL NULL", "'committed' 1 2", "'released' NULL 2"]
+        try await withStore { db in
+            // With a time and no amount nothing but its own CHECK refuses 'lost'.
+            for state in ["'held'", "'committed'", "'released'", "'lost'"] {
+                for (amount, time) in [("NULL", "NULL"), ("NULL", "2"), ("1", "NULL"), ("1", "2")] {
+                    let spoilt = row.insertion([
+                        "state": state, "settled_amount": amount, "settled_at": time,
+                    ])
+                    let what = "\(state) \(amount) \(time)"
+                    let cause = await Self.refusal(of: spoilt, instead: row.table, in: db)
+                    let expected = good.contains(what) ? "was taken" : Code.check.rawValue
+                    #expect(cause?.hasPrefix(expected) == true, "\(what): \(cause ?? "none")")
+                }
+            }
         }
     }
 
@@ -116,7 +146,8 @@ struct ConstraintTests {
             ("one_time_tokens", "user_id"), ("sessions", "user_id"),
             ("refresh_tokens", "user_id"), ("refresh_tokens", "session_id"),
             ("subscriptions", "user_id"), ("subscriptions", "plan_id"), ("api_keys", "user_id"),
-            ("usage_counters", "user_id"), ("items", "user_id"),
+            ("usage_counters", "user_id"), ("usage_events", "user_id"),
+            ("reservations", "user_id"), ("leases", "user_id"), ("items", "user_id"),
         ])
     func references(table: String, column: String) async throws {
         let row = try #require(GoodRow.all.first { $0.table == table })

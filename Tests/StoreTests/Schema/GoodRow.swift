@@ -60,6 +60,32 @@ struct GoodRow: Sendable {
                 ("granularity", "'day'"), ("period", "'2026-11-23'"), ("value", "1"),
             ]),
         GoodRow(
+            table: "usage_events",
+            values: [
+                ("id", "'e'"), ("user_id", "'u'"), ("metric", "'tokens'"), ("value", "1"),
+                ("at", "1"), ("created_at", "1"),
+            ]),
+        GoodRow(
+            table: "reservations",
+            values: [
+                ("id", "'r'"), ("user_id", "'u'"), ("key_id", "NULL"), ("metric", "'tokens'"),
+                ("amount", "1"), ("created_at", "1"), ("expires_at", "3"),
+                ("state", "'committed'"), ("settled_amount", "1"), ("settled_at", "2"),
+            ]),
+        GoodRow(
+            table: "leases",
+            values: [
+                ("id", "'l'"), ("user_id", "'u'"), ("key_id", "NULL"), ("resource", "'jobs'"),
+                ("fencing_token", "1"), ("created_at", "1"), ("expires_at", "2"),
+            ]),
+        GoodRow(
+            table: "idempotency_keys",
+            values: [
+                ("owner", "'user:u'"), ("key_hash", "x'01'"), ("fingerprint", "x'02'"),
+                ("status", "200"), ("headers_json", "'{}'"), ("sealed_body", "x''"),
+                ("created_at", "1"),
+            ]),
+        GoodRow(
             table: "rate_states",
             values: [
                 ("subject", "'a'"), ("name", "'b'"), ("backlog", "'1'"), ("updated_at", "1"),
@@ -82,7 +108,12 @@ struct GoodRow: Sendable {
 
     /// The statement that inserts it, with another literal in one column.
     func insertion(_ column: String? = nil, _ literal: String = "NULL") -> SQL {
-        let literals = values.map { $0.column == column ? literal : $0.literal }
+        insertion(column.map { [$0: literal] } ?? [:])
+    }
+
+    /// The same with other literals in some columns.
+    func insertion(_ others: [String: String]) -> SQL {
+        let literals = values.map { others[$0.column] ?? $0.literal }
         return SQL(
             stringLiteral: """
                 INSERT INTO \(table) (\(values.map(\.column).joined(separator: ", ")))

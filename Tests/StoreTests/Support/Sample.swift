@@ -69,15 +69,26 @@ struct Sample {
             id: id(), userID: user, name: name, data: .object([]), createdAt: now, updatedAt: now)
     }
 
-    func counter(
-        of user: UserID, _ metric: String = "requests", _ window: Window = .day, value: Int64,
-        key: APIKeyID? = nil, at moment: Timestamp? = nil
-    ) -> UsageCounters.Entry {
-        UsageCounters.Entry(
-            user: user, key: key,
-            tally: Tally.Entry(
-                metric: metric, window: window, index: window.index(of: moment ?? now),
-                value: value))
+    func delta(
+        of user: UserID, _ value: Int64, _ metric: String = "requests", key: APIKeyID? = nil,
+        at moment: Timestamp? = nil
+    ) -> UsageDelta {
+        UsageDelta(
+            key: UsageDelta.Key(
+                user: user, key: key, metric: metric, hour: Window.hour.index(of: moment ?? now)),
+            value: value)
+    }
+
+    mutating func reservation(of user: UserID) -> Reservation {
+        Reservation(
+            id: id(), userID: user, keyID: nil, metric: "tokens", amount: 1, createdAt: now,
+            expiresAt: now + .seconds(60))
+    }
+
+    mutating func answer(to owner: String) -> IdempotencyKeys.Entry {
+        IdempotencyKeys.Entry(
+            owner: owner, keyHash: bytes(), fingerprint: bytes(), status: 200, headers: .null,
+            sealedBody: bytes(), createdAt: now)
     }
 }
 
