@@ -24,6 +24,12 @@ package final class Appliance: Sendable {
     let readiness: Readiness
     let clients: ClientAddresses
     let requestIDs = RequestIDs()
+    let counters: CounterFile
+    /// Requests that the gate answered on the event loop.
+    let gateAnswers = Counter()
+    let idempotencyRuns = IdempotencyRuns()
+    /// One fold at a time.
+    let turnstile = Turnstile()
 
     /// Nothing is listening yet and nothing runs in the background: `serve` does both.
     package init(
@@ -49,7 +55,10 @@ package final class Appliance: Sendable {
             ttl: auth.accessTokenTTL)
         let authenticator = Authenticator(store: store, tokens: tokens)
         self.authenticator = authenticator
-        gatekeeper = Gatekeeper(store: store) { authenticator.forget(account: $0) }
+        counters = try CounterFile(path: configuration.dataDirectory + "/counters")
+        gatekeeper = Gatekeeper(store: store, counters: counters) {
+            authenticator.forget(account: $0)
+        }
         throttle = Throttle(isEnabled: configuration.limits.authEnabled)
         mailbox = try Mailbox(
             directory: configuration.dataDirectory + "/mailbox", from: configuration.mail.from)
@@ -61,18 +70,42 @@ package final class Appliance: Sendable {
     /// Every route, in one list: it is served, tested and described from here.
     package var routes: [Route] {
         systemRoutes + authenticationRoutes + introspectionRoutes + sessionRoutes + accountRoutes
-            + apiKeyRoutes + planRoutes + usageRoutes + itemRoutes + gateRoutes + adminRoutes
-            + auditRoutes
+            + apiKeyRoutes + planRoutes + usageRoutes + usageEventRoutes + reservationRoutes
+            + leaseRoutes
+            + itemRoutes + gateRoutes + adminRoutes + auditRoutes
     }
 
     /// What must be in place before the first request: starter plans, setup token, throttles.
     package func prepare() async throws(Problem) {
+        try await recoverCounts()
         try await createStarterPlans()
         let kept = try await store.read { db throws(Problem) in
             try db.rateStates.load(Throttle.subject)
         }
         throttle.restore(kept)
         try await offerSetup()
+    }
+
+    /// Folds what a process that was killed had counted; then counting can begin.
+    private func recoverCounts() async throws(Problem) {
+        let folded = try await store.read { db throws(Problem) in try db.usage.foldedBatch() }
+        let deltas: [UsageDelta]
+        do throws(StoreRefusal) {
+            deltas = try counters.recover(after: folded)
+        } catch {
+            throw .internal(cause: error.description)
+        }
+        if !deltas.isEmpty {
+            _ = try await store.write { db throws(Problem) in
+                try db.usage.fold(deltas, batch: folded + 2)
+            }
+            logger.notice(
+                "counts of a killed process recovered", metadata: ["counters": "\(deltas.count)"])
+        }
+        if let aside = counters.setAside {
+            logger.error("the counter file was damaged", metadata: ["set_aside": "\(aside)"])
+        }
+        counters.reset(openingBatch: folded + 3)
     }
 
     /// The HTTP server and the background work, as services of one group: the group stops the

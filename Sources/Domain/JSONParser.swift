@@ -18,12 +18,16 @@ package struct JSONParser {
     static let numberBytesMax = 64
 
     private let bytes: [UInt8]
+    private let membersMax: Int
     private var at = 0
     private var depth = 0
     private var members = 0
 
-    package static func parse(_ bytes: [UInt8]) throws(Failure) -> JSON {
-        var parser = JSONParser(bytes: bytes)
+    /// - Parameter membersMax: more of them for a call that takes many things at once.
+    package static func parse(
+        _ bytes: [UInt8], membersMax: Int = membersMax
+    ) throws(Failure) -> JSON {
+        var parser = JSONParser(bytes: bytes, membersMax: membersMax)
         let value = try parser.value()
         parser.skipSpace()
         guard parser.at == bytes.count else {
@@ -32,7 +36,10 @@ package struct JSONParser {
         return value
     }
 
-    private init(bytes: [UInt8]) { self.bytes = bytes }
+    private init(bytes: [UInt8], membersMax: Int) {
+        self.bytes = bytes
+        self.membersMax = membersMax
+    }
 
     private func failure(_ reason: String) -> Failure { Failure(reason: reason, offset: at) }
 
@@ -76,8 +83,8 @@ package struct JSONParser {
                 throw failure("the member \"\(name.prefix(64))\" stands there twice")
             }
             members += 1
-            guard members <= Self.membersMax else {
-                throw failure("more than \(Self.membersMax) members")
+            guard members <= membersMax else {
+                throw failure("more than \(membersMax) members")
             }
             guard take(UInt8(ascii: ":")) else { throw failure("expected \":\"") }
             found.append(JSON.Member(name, try value()))

@@ -5,6 +5,9 @@ package struct JSONWriter: Sendable {
 
     package init(capacity: Int = 256) { bytes.reserveCapacity(capacity) }
 
+    /// Begins anew in the same memory.
+    package mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
+
     package mutating func object(_ body: (inout JSONWriter) -> Void) {
         bytes.append(UInt8(ascii: "{"))
         body(&self)

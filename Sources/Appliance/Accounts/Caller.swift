@@ -27,6 +27,8 @@ final class Identity: Sendable {
     let scopes: Set<Scope>
     /// The headers that every answer has, and `X-Gatehouse-*`.
     let fields: HTTPFields
+    /// The same as HTTP/1.1 writes them, with the status line of a grant before.
+    let head: [UInt8]
     /// The answer's JSON up to the limits.
     let encoded: [UInt8]
 
@@ -39,6 +41,8 @@ final class Identity: Sendable {
         fields[.contentType] = "application/json"
         IdentityFields.add(account, plan: plan, key: key?.id, scopes: words, to: &fields)
         self.fields = fields
+        let lines = fields.map { "\($0.name.rawName): \($0.value)\r\n" }
+        head = Array(("HTTP/1.1 200 OK\r\n" + lines.joined()).utf8)
         var json = JSONWriter(capacity: 512)
         json.object { json in
             json.member("allowed", true)

@@ -164,6 +164,7 @@ extension Appliance {
                     requestID: origin.requestID),
                 at: now)
             try db.audit.eraseAddresses(of: user)
+            try db.idempotencyKeys.removeAll(of: Self.idempotencyOwner(user))
             return ended
         }
         authenticator.forget(account: user)

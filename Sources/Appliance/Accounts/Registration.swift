@@ -11,7 +11,8 @@ extension Appliance {
 
     func register(
         email: EmailAddress, password: Secret, name: String?, from origin: Origin,
-        at now: Timestamp
+        at now: Timestamp,
+        keep: @escaping @Sendable (Registered, any Connection) throws(Problem) -> Void
     ) async throws(Problem) -> Registered {
         if let from = origin.address {
             try throttle.take(.registerByAddress, from.throttleKey, at: now)
@@ -21,16 +22,21 @@ extension Appliance {
         let hash = try await hasher.hash(password)
         let account = Self.newAccount(email: email, name: name, role: .user, at: now)
         let token = OpaqueToken()
+        let mustVerify = configuration.auth.requireVerifiedEmail
         let snapshot = try await store.write { db throws(Problem) -> AccountSnapshot? in
-            guard try self.insert(account, passwordHash: hash, db, at: now) else { return nil }
+            guard try self.insert(account, passwordHash: hash, db, at: now) else {
+                if mustVerify { try keep(.verificationSent, db) }
+                return nil
+            }
             try self.insertVerification(token, of: account, db, at: now)
             try db.audit.append(
                 origin.event("user.registered", by: .user(account.id), on: "user:\(account.id)"),
                 at: now)
             let plan = try db.subscriptions.active(of: account.id)?.planSlug
-            return AccountSnapshot(account, plan: plan)
+            let snapshot = AccountSnapshot(account, plan: plan)
+            try keep(mustVerify ? .verificationSent : .account(snapshot), db)
+            return snapshot
         }
-        let mustVerify = configuration.auth.requireVerifiedEmail
         guard let snapshot else {
             guard mustVerify else {
                 throw Problem(.emailTaken, "There is an account with this e-mail address.")

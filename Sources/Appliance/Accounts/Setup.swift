@@ -40,7 +40,8 @@ extension Appliance {
 
     func setUp(
         token: Secret, email: EmailAddress, password: Secret, from origin: Origin,
-        at now: Timestamp
+        at now: Timestamp,
+        keep: @escaping @Sendable (TokenPair, any Connection) throws(Problem) -> Void
     ) async throws(Problem) -> TokenPair {
         try throttleGuesses(from: origin, at: now)
         let isOpen = try await store.read { db throws(Problem) in
@@ -65,7 +66,9 @@ extension Appliance {
             try db.audit.append(
                 origin.event("admin.set_up", by: .user(account.id), on: "user:\(account.id)"),
                 at: now)
-            return try self.insertSession(of: account, db, from: origin, at: now)
+            let pair = try self.insertSession(of: account, db, from: origin, at: now)
+            try keep(pair, db)
+            return pair
         }
         removeSetupToken()
         return pair

@@ -87,6 +87,7 @@ final class Throttle: Sendable {
     private static func take(
         _ bucket: inout RateLimiter, _ rule: RateRule, at now: Timestamp
     ) -> Duration? {
+        bucket.follow(now)
         let wait = bucket.wait(for: 1, under: rule, at: now)
         if wait == .zero { bucket.take(1, under: rule, at: now) }
         return wait

@@ -5,149 +5,151 @@ import Synchronization
 /// Decides whether a customer's request may pass, and counts it: live customers in memory, each
 /// decision under one short lock, loaded from the store when first asked for.
 final class Gatekeeper: Sendable {
-    private struct Record: Sendable {
+    struct Record: Sendable {
         var customer: Customer
-        /// In `changed`, or on its way to the store. A record like that is never dropped from
-        /// memory: loading it again would bring back counts from before.
-        var isListed = false
-        var lastUsed: Timestamp
+        /// A record with counts that the store does not have is never dropped from memory: loading
+        /// it again would bring back counts from before.
+        var places = Journal.Places()
     }
 
     /// Customers in memory who may be dropped when they are idle and saved.
     private static let customersMax = 1_000_000
 
     private let store: any Database
-    private let customers = LiveCache<UserID, Record>(capacity: customersMax) { !$0.isListed }
-    private let changed = Mutex<[UserID]>([])
-
+    private let customers = LiveCache<UserID, Record>(capacity: customersMax) {
+        $0.places.isEmpty
+    }
+    let journal: Journal
     /// Called after a customer's plan has changed by time alone.
     private let didSettle: @Sendable (UserID) -> Void
 
-    init(store: any Database, didSettle: @escaping @Sendable (UserID) -> Void) {
+    init(
+        store: any Database, counters: CounterFile, didSettle: @escaping @Sendable (UserID) -> Void
+    ) {
         self.store = store
+        journal = Journal(file: counters)
         self.didSettle = didSettle
     }
 
     // MARK: Decisions
 
     /// Takes the demand from every limit that applies, or throws the refusal and takes nothing.
-    /// Returns the limits as they stand now.
+    /// The review has the limits as they stand now.
     func admit(
-        _ user: UserID, _ demand: Demand, key: Customer.KeyRules? = nil, at now: Timestamp
-    ) async throws(Problem) -> [LimitState] {
-        while true {
-            switch decide(user, demand, key: key, at: now) {
-            case .granted(let states): return states
-            case .refused(let refusal, let states):
-                throw Self.problem(refusal, states, at: now)
-            case .unsubscribed:
-                throw Problem(.subscriptionRequired, "There is no active plan.")
-            case .tooManyMetrics:
-                throw .invalid(
-                    "metric", "too_many", "At most \(Demand.metricsMax) metrics a customer.")
-            case .stale: try await settle(user, at: now)
-            case nil: try await load(user, at: now)
-            }
+        _ user: UserID, _ demand: Demand, key: Customer.KeyRules? = nil, at now: Timestamp,
+        _ review: inout Review
+    ) async throws(Problem) {
+        try await decided(user, at: now, &review) { record, review in
+            self.admit(user, demand, key: key, at: now, &record, &review)
         }
     }
 
     /// Without an await: nil when the customer is not in memory.
     func decide(
-        _ user: UserID, _ demand: Demand, key: Customer.KeyRules?, at now: Timestamp
+        _ user: UserID, _ demand: Demand, key: Customer.KeyRules?, at now: Timestamp,
+        _ review: inout Review
     ) -> Decision? {
         customers.with(user) { record in
-            let decision = record.customer.admit(demand, key: key, at: now)
-            record.lastUsed = now
-            if case .granted = decision { list(user, &record) }
-            return decision
+            admit(user, demand, key: key, at: now, &record, &review)
+        }
+    }
+
+    private func admit(
+        _ user: UserID, _ demand: Demand, key: Customer.KeyRules?, at now: Timestamp,
+        _ record: inout Record, _ review: inout Review
+    ) -> Decision {
+        let decision = record.customer.admit(demand, key: key, at: now, &review)
+        journal.write(review.bookings, of: user, &record.customer, &record.places)
+        return decision
+    }
+
+    /// Asks a customer, in memory, until there is an answer; throws all but a grant.
+    func decided(
+        _ user: UserID, at now: Timestamp, _ review: inout Review,
+        _ ask: (inout Record, inout Review) -> Decision
+    ) async throws(Problem) {
+        while true {
+            let decision = customers.with(user) { ask(&$0, &review) }
+            switch decision {
+            case .granted: return
+            case .stale: try await settle(user, at: now)
+            case nil: try await load(user, at: now)
+            case .some(let decision):
+                throw Self.problem(decision, review.states, at: now)
+            }
         }
     }
 
     /// Undoes a grant whose work then failed.
     func giveBack(
-        _ user: UserID, _ demand: Demand, key: Customer.KeyRules?, takenAt: Timestamp
+        _ user: UserID, _ demand: Demand, key: Customer.KeyRules?, _ bookings: [Booking]
     ) {
         customers.with(user) { record in
-            record.customer.giveBack(demand, key: key, takenAt: takenAt)
-            list(user, &record)
+            var review = Review()
+            record.customer.giveBack(demand, key: key, bookings, &review)
+            journal.write(review.bookings, of: user, &record.customer, &record.places)
         }
     }
 
-    /// One of the customer's things is gone.
-    func remove(_ resource: String, of user: UserID) {
-        customers.with(user) { $0.customer.remove(resource) }
+    /// Changes a customer who is in memory; one who is not is loaded as the store has them.
+    /// For what the store has already: a load that began before is repeated.
+    func change(_ user: UserID, _ body: (inout Customer) -> Void) {
+        customers.with(user) { body(&$0.customer) }
         customers.markLoadStale(user)
     }
 
+    /// One of the customer's things is gone.
+    func remove(_ resource: String, of user: UserID) { change(user) { $0.remove(resource) } }
+
     func report(_ user: UserID, at now: Timestamp) async throws(Problem) -> UsageReport {
+        try await look(user, at: now) { $0.report(at: now) }
+    }
+
+    /// Reads a customer as they are now.
+    func look<Value: Sendable>(
+        _ user: UserID, at now: Timestamp, _ body: (inout Customer) -> Value
+    ) async throws(Problem) -> Value {
         while true {
-            let report: UsageReport?? = customers.with(user) { record in
+            let value: Value?? = customers.with(user) { record in
                 let end = record.customer.standing?.expiresAt
-                return end.map { now >= $0 } ?? false ? nil : record.customer.report(at: now)
+                return end.map { now >= $0 } ?? false ? nil : body(&record.customer)
             }
-            switch report {
-            case .some(.some(let report)): return report
+            switch value {
+            case .some(.some(let value)): return value
             case .some(nil): try await settle(user, at: now)
             case nil: try await load(user, at: now)
             }
         }
     }
 
-    private func list(_ user: UserID, _ record: inout Record) {
-        guard !record.isListed else { return }
-        record.isListed = true
-        changed.withLock { $0.append(user) }
-    }
-
-    private static func problem(
-        _ refusal: Refusal, _ states: [LimitState], at now: Timestamp
-    ) -> Problem {
-        let state = refusal.state
-        var problem =
-            switch refusal.reason {
-            case .rate: Problem(.rateLimited, "The plan allows no more at this moment.")
-            case .quota: Problem(.quotaExceeded, "The plan's quota is used up.")
-            case .concurrency: Problem(.concurrencyExceeded, "Too many at one time.")
-            case .stock: Problem(.limitReached, "The plan allows no more of these.")
-            }
-        problem.members = [
-            JSON.Member("limit", .string(state.name)),
-            JSON.Member("allowed", .integer(state.allowed)),
-            JSON.Member("used", .integer(state.used)),
-            JSON.Member(
-                "resets_at",
-                refusal.reason == .stock ? .null : .string(state.resetsAt.description)),
-        ]
-        problem.retryAfter = refusal.retryAt.map { $0 - now }
-        problem.limits = states
-        problem.limitsAt = now
-        return problem
-    }
-
     // MARK: Loading
 
-    private func load(_ user: UserID, at now: Timestamp) async throws(Problem) {
+    func load(_ user: UserID, at now: Timestamp) async throws(Problem) {
         let isThere = try await customers.load(user) { () throws(Problem) in
             try await self.store.read { db throws(Problem) in
-                try Self.record(of: user, db, at: now)
+                try Self.customer(user, db, at: now).map { Record(customer: $0) }
             }
         }
         if !isThere { throw Authenticator.refused }
     }
 
-    private static func record(
-        of user: UserID, _ db: any Connection, at now: Timestamp
-    ) throws(Problem) -> Record? {
+    private static func customer(
+        _ user: UserID, _ db: any Connection, at now: Timestamp
+    ) throws(Problem) -> Customer? {
         guard try db.accounts.find(user) != nil else { return nil }
         var customer = Customer(standing: try standing(of: user, db))
         for entry in try db.usage.current(of: user, at: now) {
             customer.edit(entry.key) { $0.restore(entry.tally, at: now) }
         }
         for entry in try db.rateStates.load("user:\(user)") {
-            customer.edit(nil) { $0.restore(entry.name, entry.rate) }
+            customer.edit(nil) { $0.restore(entry.name, entry.rate, at: now) }
         }
+        for reservation in try db.reservations.live(of: user, at: now) {
+            customer.restore(reservation, at: now)
+        }
+        for lease in try db.leases.live(of: user, at: now) { customer.restore(lease, at: now) }
         customer.restore(stock: Item.resource, try db.items.count(of: user))
-        return Record(customer: customer, lastUsed: now)
+        return customer
     }
 
     static func standing(
@@ -173,8 +175,7 @@ final class Gatekeeper: Sendable {
     // MARK: Changes, after their commit and before their answer
 
     func setStanding(_ user: UserID, _ standing: Standing?) {
-        customers.with(user) { $0.customer.standing = standing }
-        customers.markLoadStale(user)
+        change(user) { $0.standing = standing }
     }
 
     /// A plan's limits have changed: for everybody who is on it, from the next request on.
@@ -186,55 +187,71 @@ final class Gatekeeper: Sendable {
         }
     }
 
-    func forget(_ user: UserID) { customers.invalidate(user) }
-
-    // MARK: Checkpoints
-
-    /// Counts that the store does not have yet.
-    struct Unsaved: Sendable {
-        fileprivate(set) var users: [UserID] = []
-        fileprivate(set) var counters: [UsageCounters.Entry] = []
-        fileprivate(set) var rates: [RateStates.Entry] = []
+    func forget(_ user: UserID) {
+        if let record = customers.remove(user) { journal.forget(record.places) }
     }
 
-    func takeUnsaved(at now: Timestamp) -> Unsaved {
-        var unsaved = Unsaved()
-        unsaved.users = changed.withLock { users in
-            let taken = users
-            users = []
-            return taken
-        }
-        for user in unsaved.users {
-            let taken = customers.with(user) { record in
-                (counts: record.customer.takeUnsaved(), rates: record.customer.slowRates())
-            }
-            guard let taken else { continue }
-            unsaved.counters += taken.counts.map { key, tally in
-                UsageCounters.Entry(user: user, key: key, tally: tally)
-            }
-            unsaved.rates += taken.rates.map { name, rate in
+    // MARK: Folding
+
+    /// What a batch has of one customer, and the rates that a restart should not forget.
+    func unsaved(
+        _ user: UserID, batch: UInt64
+    ) -> (deltas: [UsageDelta], rates: [RateStates.Entry]) {
+        customers.with(user) { record in
+            let rates = record.customer.slowRates().map { name, rate in
                 RateStates.Entry(subject: "user:\(user)", name: name, rate: rate)
             }
-        }
-        return unsaved
+            return (journal.deltas(record.places, batch: batch), rates)
+        } ?? ([], [])
     }
 
-    /// The store has them: a customer with nothing new may be dropped from memory again.
-    func markSaved(_ unsaved: Unsaved) {
-        for user in unsaved.users {
-            customers.with(user) { record in
-                record.isListed = false
-                if record.customer.isDirty { list(user, &record) }
-            }
+    /// After a fold.
+    func tidy(_ user: UserID) {
+        customers.with(user) { journal.tidy(&$0.customer, &$0.places) }
+    }
+}
+
+extension Gatekeeper {
+    /// What a client is told of a decision that is not a grant.
+    static func problem(
+        _ decision: Decision, _ states: [LimitState], at now: Timestamp
+    ) -> Problem {
+        switch decision {
+        case .granted, .stale: .internal(cause: "\(decision) is no refusal")
+        case .refused(let refusal): problem(refusal, states, at: now)
+        case .unsubscribed: Problem(.subscriptionRequired, "There is no active plan.")
+        case .tooManyMetrics:
+            .invalid("metric", "too_many", "At most \(Demand.metricsMax) metrics a customer.")
+        case .tooManyLive: Problem(.conflict, "At most \(Lease.perCustomerMax) at one time.")
+        case .lost: Problem(.reservationLost, "This reservation has ended.")
         }
     }
 
-    func putBack(_ unsaved: Unsaved, at now: Timestamp) {
-        for entry in unsaved.counters {
-            customers.with(entry.user) { record in
-                record.customer.edit(entry.key) { $0.putBack(entry.tally, at: now) }
+    private static func problem(
+        _ refusal: Refusal, _ states: [LimitState], at now: Timestamp
+    ) -> Problem {
+        let state = refusal.state
+        var problem =
+            switch refusal.reason {
+            case .rate: Problem(.rateLimited, "The plan allows no more at this moment.")
+            case .quota: Problem(.quotaExceeded, "The plan's quota is used up.")
+            case .concurrency: Problem(.concurrencyExceeded, "Too many at one time.")
+            case .stock: Problem(.limitReached, "The plan allows no more of these.")
             }
+        if !refusal.canEverPass, refusal.reason != .stock {
+            problem.detail = "This is more than \(state.name) ever allows."
         }
-        changed.withLock { $0 += unsaved.users }
+        problem.members = [
+            JSON.Member("limit", .string(state.name)),
+            JSON.Member("allowed", .integer(state.allowed)),
+            JSON.Member("used", .integer(state.used)),
+            JSON.Member(
+                "resets_at",
+                refusal.reason == .stock ? .null : .string(state.resetsAt.description)),
+        ]
+        problem.retryAfter = refusal.retryAt.map { $0 - now }
+        problem.limits = states
+        problem.limitsAt = now
+        return problem
     }
 }

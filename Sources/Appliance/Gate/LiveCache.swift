@@ -79,11 +79,14 @@ final class LiveCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     }
 
     /// Drops the value; one that is being loaded is loaded again.
-    func invalidate(_ key: Key) {
+    func invalidate(_ key: Key) { _ = remove(key) }
+
+    /// The same; returns what was dropped.
+    func remove(_ key: Key) -> Value? {
         stripe(key).state.withLock { state in
-            state.young[key] = nil
-            state.old[key] = nil
             state.loads[key]?.isStale = true
+            let old = state.old.removeValue(forKey: key)
+            return state.young.removeValue(forKey: key) ?? old
         }
     }
 

@@ -18,6 +18,9 @@ enum SecurityFields {
     static let strictTransport = HTTPField(
         name: .strictTransportSecurity, value: "max-age=31536000; includeSubDomains")
 
+    static let strictTransportLine =
+        "\(strictTransport.name.rawName): \(strictTransport.value)\r\n"
+
     static let json: HTTPFields = {
         var fields = all
         fields[.contentType] = "application/json"

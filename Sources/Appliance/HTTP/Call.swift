@@ -13,6 +13,10 @@ package struct Call: Sendable {
     let clients: ClientAddresses
     /// Nil on open routes only.
     let caller: Caller?
+    /// The body, once it was read for a look before the handler's.
+    var received: [UInt8]?
+    /// When the call has an `Idempotency-Key`.
+    var ticket: IdempotencyTicket?
 
     var now: Timestamp { context.now }
 
@@ -57,11 +61,7 @@ package struct Call: Sendable {
         _ name: String, _ type: Choice.Type
     ) throws(Problem) -> Choice? where Choice.RawValue == String {
         guard let text = query(name) else { return nil }
-        guard let choice = Choice(rawValue: text) else {
-            let words = Choice.allCases.map(\.rawValue).joined(separator: ", ")
-            throw .invalid(name, "invalid", "Expected one of: \(words).")
-        }
-        return choice
+        return try text.choice(name, type)
     }
 
     /// `?limit=` and `?cursor=`. A cursor is the last id of the page before, in a coat.
@@ -89,18 +89,19 @@ package struct Call: Sendable {
     // MARK: Body
 
     /// The body as a form. 415 without `application/json`, 413 when too large, 400 when not JSON.
-    func form() async throws(Problem) -> Form {
+    func form() async throws(Problem) -> Form { try Form(try await json()) }
+
+    /// The body as JSON, for the call that takes more than an object.
+    func json(membersMax: Int = JSONParser.membersMax) async throws(Problem) -> JSON {
         guard Self.isJSON(request.headers[.contentType]) else {
             throw Problem(.unsupportedMediaType, "Send the body as application/json.")
         }
         let bytes = try await body()
-        let json: JSON
         do throws(JSONParser.Failure) {
-            json = try JSONParser.parse(bytes)
+            return try JSONParser.parse(bytes, membersMax: membersMax)
         } catch {
             throw Problem(.invalidJSON, "At byte \(error.offset): \(error.reason).")
         }
-        return try Form(json)
     }
 
     /// A form of a call whose body may be left out altogether.
@@ -126,7 +127,14 @@ package struct Call: Sendable {
         return URI("/?" + text.filter { $0 != "#" }).queryParameters[name[...]].map(String.init)
     }
 
+    /// For a call that creates something: keeps its answer, in its transaction, for when the call
+    /// comes again.
+    func keep(_ answer: Answer, _ db: any Connection) throws(Problem) {
+        try ticket?.keep(answer, db, at: now)
+    }
+
     func body() async throws(Problem) -> [UInt8] {
+        if let received { return received }
         let tooLarge = Problem(.payloadTooLarge, "At most \(route.bodyMax) bytes here.")
         if let length = request.headers[.contentLength].flatMap(Int.init), length > route.bodyMax {
             throw tooLarge

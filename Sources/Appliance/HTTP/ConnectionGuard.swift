@@ -130,11 +130,14 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     ) {
         // A client that reads gets all the time it needs; one that does not is cut.
         if phase == .answering { deadline = .now() + bounds.idle }
-        if case .end = unwrapOutboundIn(data) {
-            answersDue -= 1
-            if answersDue == 0, phase == .answering { phase = .idle }
-        }
+        if case .end = unwrapOutboundIn(data) { didAnswer() }
         context.write(data, promise: promise)
+    }
+
+    /// A whole answer is on its way.
+    func didAnswer() {
+        answersDue -= 1
+        if answersDue == 0, phase == .answering { phase = .idle }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -7,8 +7,13 @@ final class ConnectionSetup: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = Never
 
     private let bounds: ConnectionGuard.Bounds
+    /// Whose gate is answered here; nil leaves it to the route.
+    private let gatekeeping: Appliance?
 
-    init(_ bounds: ConnectionGuard.Bounds) { self.bounds = bounds }
+    init(_ bounds: ConnectionGuard.Bounds, gatekeeping: Appliance?) {
+        self.bounds = bounds
+        self.gatekeeping = gatekeeping
+    }
 
     func handlerAdded(context: ChannelHandlerContext) {
         let pipeline = context.pipeline.syncOperations
@@ -17,6 +22,11 @@ final class ConnectionSetup: ChannelInboundHandler, RemovableChannelHandler {
             let codec = try pipeline.handler(type: HTTP1ToHTTPServerCodec.self)
             try pipeline.addHandler(ArrivalWatch(connectionGuard), position: .first)
             try pipeline.addHandler(connectionGuard, position: .before(codec))
+            if let gatekeeping {
+                try pipeline.addHandler(
+                    GateHandler(appliance: gatekeeping, connectionGuard: connectionGuard),
+                    position: .before(codec))
+            }
             pipeline.removeHandler(context: context, promise: nil)
         } catch {
             // Without its guard a connection is not served.

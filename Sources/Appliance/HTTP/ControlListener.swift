@@ -23,7 +23,7 @@ struct ControlListener: Service {
             ids: appliance.requestIDs, clock: appliance.clock,
             configuration: appliance.configuration, logger: appliance.logger)
         let application = appliance.application(
-            responder: front, address: .unixDomainSocket(path: path)
+            responder: front, address: .unixDomainSocket(path: path), gatekeeping: nil
         ) { _ in chmod(path, 0o600) }
         // The directory is 0700 already; the mask closes the moment before chmod.
         try await application.run()

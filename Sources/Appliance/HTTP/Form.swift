@@ -4,18 +4,22 @@ import Domain
 /// learns of every mistake at once. A field that nobody asked for is a mistake too.
 struct Form {
     private let members: [JSON.Member]
+    /// Where the object stands in the body, such as `[3].`
+    private let path: String
     private var asked: Set<String> = []
     private var errors: [Problem.Field] = []
 
-    init(_ json: JSON) throws(Problem) {
+    init(_ json: JSON, path: String = "") throws(Problem) {
         guard case .object(let members) = json else {
-            throw .invalid("", "type", "Expected an object, found \(json.kind).")
+            let field = String(path.prefix { $0 != "." })
+            throw .invalid(field, "type", "Expected an object, found \(json.kind).")
         }
         self.members = members
+        self.path = path
     }
 
     mutating func refuse(_ field: String, _ code: String, _ message: String) {
-        errors.append(Problem.Field(field, code, message))
+        errors.append(Problem.Field(path + field, code, message))
     }
 
     /// The value of a field; nil when it is absent.
@@ -166,6 +170,47 @@ extension Form {
             }
             return integer
         }
+    }
+
+    /// A count of units: 0 up to the largest integer that every JSON reader keeps exact.
+    mutating func amount(_ name: String, _ value: JSON) -> Int64? {
+        guard case .integer(let integer) = value, (0...JSON.integerMax).contains(integer) else {
+            refuse(name, "out_of_range", "Expected an integer from 0 to \(JSON.integerMax).")
+            return nil
+        }
+        return integer
+    }
+
+    /// A span of whole seconds that has to be there.
+    mutating func seconds(_ name: String, in range: ClosedRange<Int64>) -> Duration? {
+        required(name) { form, value in
+            guard case .integer(let seconds) = value, range.contains(seconds) else {
+                form.refuse(
+                    name, "out_of_range",
+                    "Expected an integer from \(range.lowerBound) to \(range.upperBound).")
+                return nil
+            }
+            return .seconds(seconds)
+        }
+    }
+
+    /// The name of a metric or a resource.
+    mutating func word(_ name: String, _ value: JSON) -> String? {
+        guard let text = text(name, value) else { return nil }
+        guard Limit.Kind.isWord(text[...]) else {
+            refuse(name, "invalid", "Expected a lower-case word of letters, digits and _.")
+            return nil
+        }
+        return text
+    }
+
+    mutating func id<Noun>(_ name: String, _ value: JSON) -> ID<Noun>? {
+        guard let text = text(name, value) else { return nil }
+        guard let id = ID<Noun>(text) else {
+            refuse(name, "invalid", "Expected an id.")
+            return nil
+        }
+        return id
     }
 
     mutating func timestamp(_ name: String, _ value: JSON) -> Timestamp? {

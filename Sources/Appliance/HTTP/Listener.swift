@@ -17,11 +17,13 @@ extension Appliance {
                 hosts: HostAllowList(configuration), ids: requestIDs, clock: clock,
                 configuration: configuration, logger: logger),
             address: .hostname(server.listen.host, port: server.listen.port),
+            // A line for each request is the front's to write.
+            gatekeeping: configuration.log.requests == "all" ? nil : self,
             onListening: onListening)
     }
 
     func application(
-        responder: Front, address: BindAddress,
+        responder: Front, address: BindAddress, gatekeeping: Appliance?,
         onListening: @escaping @Sendable (any Channel) async -> Void
     ) -> Application<Front> {
         let server = configuration.server
@@ -36,7 +38,9 @@ extension Appliance {
                 configuration: .init(
                     // Idle connections are the guard's: the framework does not see what is
                     // answered before it.
-                    additionalChannelHandlers: [ConnectionSetup(bounds)],
+                    additionalChannelHandlers: [
+                        ConnectionSetup(bounds, gatekeeping: gatekeeping)
+                    ],
                     httpDecoderConfiguration: .init(
                         maxHeaderFieldSize: ConnectionGuard.Bounds.headBytesMax,
                         maxHeaderListSize: ConnectionGuard.Bounds.headBytesMax,
@@ -62,7 +66,7 @@ extension Appliance {
                 let call = Call(
                     request: request, context: context, route: route, clients: self.clients,
                     caller: caller)
-                return try await route.handler(call).response
+                return try await self.answer(call).response
             }
         }
         return router.buildResponder()

@@ -15,6 +15,16 @@ final class RequestIDs: Sendable {
         return prefix + String(count.next(), radix: 36)
     }
 
+    /// The same, as bytes, without a text made first.
+    func write(for incoming: String?, into bytes: inout [UInt8]) {
+        if let incoming, Self.isValid(incoming) {
+            bytes.append(contentsOf: incoming.utf8)
+            return
+        }
+        bytes.append(contentsOf: prefix.utf8)
+        bytes.append(contentsOf: String(count.next(), radix: 36).utf8)
+    }
+
     /// 1 to 64 of the characters that are safe in a log, a header and a URL.
     private static func isValid(_ text: String) -> Bool {
         (1...64).contains(text.utf8.count)

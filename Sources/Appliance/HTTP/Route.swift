@@ -28,6 +28,8 @@ package struct Route: Sendable {
     package let bodyMax: Int
     /// Free calls have a generous rate limit of their own; metered ones have the plan's.
     package let isThrottled: Bool
+    /// It honours an `Idempotency-Key`; its handler keeps the answer (`Call.keep`).
+    package let creates: Bool
     package let handler: Handler
 
     /// Bodies of everything but bulk calls (security B1).
@@ -35,13 +37,15 @@ package struct Route: Sendable {
 
     init(
         _ method: HTTPRequest.Method, _ path: String, _ access: Access,
-        bodyMax: Int = bodyMaxDefault, isThrottled: Bool = true, _ handler: @escaping Handler
+        bodyMax: Int = bodyMaxDefault, isThrottled: Bool = true, creates: Bool = false,
+        _ handler: @escaping Handler
     ) {
         self.method = method
         self.path = path
         self.access = access
         self.bodyMax = bodyMax
         self.isThrottled = isThrottled
+        self.creates = creates
         self.handler = handler
     }
 

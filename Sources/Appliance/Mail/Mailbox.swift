@@ -54,29 +54,13 @@ final class Mailbox: Sendable {
         let id = Base62.random(24, using: &random)
         let head = [
             "From: \(sender)", "To: \(address)", "Subject: \(letter.subject)",
-            "Date: \(MailDate.text(now))", "Message-ID: <\(id)@gatehouse>", "MIME-Version: 1.0",
+            "Date: \(CalendarText.date(now)) +0000", "Message-ID: <\(id)@gatehouse>",
+            "MIME-Version: 1.0",
             "Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: 8bit",
             "Auto-Submitted: auto-generated",
         ]
         let body = letter.text.split(separator: "\n", omittingEmptySubsequences: false)
         return (head + [""] + body.map(String.init) + [""]).joined(separator: "\r\n")
-    }
-}
-
-/// RFC 5322, 3.3: `Mon, 23 Nov 2026 16:52:00 +0000`.
-enum MailDate {
-    private static let days = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
-    private static let months = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ]
-
-    static func text(_ moment: Timestamp) -> String {
-        let number = Window.day.index(of: moment)
-        let civil = Civil(day: number)
-        // 1970-01-01 was a Thursday.
-        let day = days[Int((number % 7 + 7) % 7)]
-        let time = moment.description.dropFirst(11).prefix(8)
-        return "\(day), \(civil.day) \(months[Int(civil.month) - 1]) \(civil.year) \(time) +0000"
     }
 }
 

@@ -31,17 +31,30 @@ struct Checkpointer: Service {
 }
 
 extension Appliance {
-    /// Writes what the store does not have yet, in one transaction.
+    /// Writes what the store does not have yet, in one transaction. One at a time: a batch is
+    /// folded before the next one is closed.
     package func checkpoint() async throws(Problem) {
-        let now = clock.now()
-        let counts = gatekeeper.takeUnsaved(at: now)
+        try await turnstile.pass { () throws(Problem) in try await self.fold() }
+    }
+
+    private func fold() async throws(Problem) {
+        let closed = gatekeeper.journal.close()
+        var deltas: [UsageDelta] = []
+        var rates: [RateStates.Entry] = []
+        for user in closed?.users ?? [] {
+            let unsaved = gatekeeper.unsaved(user, batch: closed?.batch ?? 0)
+            deltas += unsaved.deltas
+            rates += unsaved.rates
+        }
         let notes = authenticator.takeNotes()
         let throttles = throttle.takeUnsaved()
-        guard !(counts.users.isEmpty && notes.isEmpty && throttles.isEmpty) else { return }
+        guard closed != nil || !notes.isEmpty || !throttles.isEmpty else { return }
+        let counted = deltas
+        let kept = rates + throttles
         do throws(Problem) {
             try await store.write { db throws(Problem) in
-                try db.usage.save(counts.counters)
-                try db.rateStates.save(counts.rates + throttles)
+                if let closed { _ = try db.usage.fold(counted, batch: closed.batch) }
+                try db.rateStates.save(kept)
                 for (session, delivery) in notes.deliveries {
                     try db.sessions.markDelivered(
                         session, generation: delivery.generation, at: delivery.at)
@@ -50,11 +63,13 @@ extension Appliance {
                 for (key, at) in notes.keyUses { try db.apiKeys.recordUse(key, at: at) }
             }
         } catch {
-            gatekeeper.putBack(counts, at: now)
+            // The batch stays closed and is folded again; the store knows if it was after all.
             authenticator.putBack(notes)
             throttle.putBack(throttles)
             throw error
         }
-        gatekeeper.markSaved(counts)
+        guard let closed else { return }
+        gatekeeper.journal.didFold(closed.batch)
+        for user in closed.users { gatekeeper.tidy(user) }
     }
 }

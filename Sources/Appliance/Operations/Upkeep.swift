@@ -28,7 +28,10 @@ struct Upkeep: Service {
 extension Appliance {
     /// Rows of one round and kind: a few milliseconds of the writer.
     private static let upkeepRowsMax = 500
-    /// Sessions and tokens are kept this long after their end, so that a late reuse still shows.
+    /// Usage events come by the thousand: 80 a second keep up with what one service sends.
+    private static let eventRowsMax = 5000
+    /// Sessions, tokens, leases and reservations are kept this long after their end, so that a late
+    /// reuse still shows.
     private static let endedKept: Duration = .seconds(7 * 86_400)
     /// Throttles drain within an hour; a run of wrong passwords is remembered for a day. What is
     /// older is noise, and a flood of it would be read at every start.
@@ -44,6 +47,12 @@ extension Appliance {
             let ended = now - Self.endedKept
             _ = try db.sessions.prune(endedBefore: ended, atMost: Self.upkeepRowsMax)
             _ = try db.oneTimeTokens.prune(endedBefore: now, atMost: Self.upkeepRowsMax)
+            _ = try db.leases.prune(endedBefore: ended, atMost: Self.upkeepRowsMax)
+            _ = try db.reservations.prune(endedBefore: ended, atMost: Self.upkeepRowsMax)
+            _ = try db.usageEvents.prune(
+                recordedBefore: now - UsageEvents.kept, atMost: Self.eventRowsMax)
+            _ = try db.idempotencyKeys.prune(
+                createdBefore: now - IdempotencyKeys.kept, atMost: Self.upkeepRowsMax)
             _ = try db.rateStates.prune(
                 updatedBefore: now - Self.ratesKept, atMost: Self.upkeepRowsMax)
         }

@@ -19,5 +19,8 @@ package struct WallClock: Sendable {
 final class Counter: Sendable {
     private let value = Atomic<UInt64>(0)
 
+    @discardableResult
     func next() -> UInt64 { value.wrappingAdd(1, ordering: .relaxed).newValue }
+
+    var current: UInt64 { value.load(ordering: .relaxed) }
 }

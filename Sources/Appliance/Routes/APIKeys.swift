@@ -15,7 +15,7 @@ extension Appliance {
                 let next = Call.cursor(after: keys.last?.id, isFull: keys.count == page.limit)
                 return .list(keys, nextCursor: next) { $0.apiKey($1) }
             },
-            Route(.post, "/api/v1/api-keys", .user) { call throws(Problem) in
+            Route(.post, "/api/v1/api-keys", .user, creates: true) { call throws(Problem) in
                 try await self.createKey(call)
             },
             Route(.get, "/api/v1/api-keys/{id}", .user) { call throws(Problem) in
@@ -28,7 +28,8 @@ extension Appliance {
             Route(.delete, "/api/v1/api-keys/{id}", .user) { call throws(Problem) in
                 try await self.revokeKey(call)
             },
-            Route(.post, "/api/v1/api-keys/{id}/rotate", .user) { call throws(Problem) in
+            Route(.post, "/api/v1/api-keys/{id}/rotate", .user, creates: true) {
+                call throws(Problem) in
                 try await self.rotateKey(call)
             },
         ]
@@ -64,6 +65,7 @@ extension Appliance {
             scopes: Set(granted), limits: limits, allowedNetworks: networks,
             expiresAt: expiresAt, createdAt: now)
         let origin = call.origin
+        let answer = Answer.json(.created) { $0.apiKey(key, text: text) }
         try await store.write { db throws(Problem) in
             guard
                 try db.apiKeys.countLive(of: caller.userID, at: now) < APIKey.perAccountMax
@@ -71,8 +73,9 @@ extension Appliance {
             try db.apiKeys.insert(key)
             try db.audit.append(
                 origin.event("api_key.created", by: caller.actor, on: "api_key:\(key.id)"), at: now)
+            try call.keep(answer, db)
         }
-        return .json(.created) { $0.apiKey(key, text: text) }
+        return answer
     }
 
     private func updateKey(_ call: Call) async throws(Problem) -> Answer {
@@ -150,7 +153,7 @@ extension Appliance {
         let text = APIKeyText.random(using: &random)
         let origin = call.origin
         let now = call.now
-        let (before, rotated) = try await store.write { db throws(Problem) in
+        let (before, answer) = try await store.write { db throws(Problem) in
             guard let before = try db.apiKeys.find(id, of: caller.userID) else {
                 throw Problem.notFound("API key")
             }
@@ -159,11 +162,15 @@ extension Appliance {
                 id, to: text, hash: Self.hash(text), overlapEnd: now + .seconds(overlap))
             try db.audit.append(
                 origin.event("api_key.rotated", by: caller.actor, on: "api_key:\(id)"), at: now)
-            return (before, try db.apiKeys.find(id, of: caller.userID))
+            guard let rotated = try db.apiKeys.find(id, of: caller.userID) else {
+                throw Problem.notFound("API key")
+            }
+            let answer = Answer.json { $0.apiKey(rotated, text: text) }
+            try call.keep(answer, db)
+            return (before, answer)
         }
         authenticator.forget(key: before)
-        guard let rotated else { throw .notFound("API key") }
-        return .json { $0.apiKey(rotated, text: text) }
+        return answer
     }
 }
 

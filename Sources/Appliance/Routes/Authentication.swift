@@ -4,7 +4,7 @@ import HTTPTypes
 extension Appliance {
     var authenticationRoutes: [Route] {
         [
-            Route(.post, "/api/v1/auth/register", .open, isThrottled: false) {
+            Route(.post, "/api/v1/auth/register", .open, isThrottled: false, creates: true) {
                 call throws(Problem) in try await self.register(call)
             },
             Route(.post, "/api/v1/auth/login", .open, isThrottled: false) {
@@ -43,21 +43,26 @@ extension Appliance {
                 try await self.resendVerification(to: email, from: call.origin, at: call.now)
                 return Answer(.accepted)
             },
-            Route(.post, "/api/v1/setup", .open) { call throws(Problem) in
+            Route(.post, "/api/v1/setup", .open, creates: true) { call throws(Problem) in
                 var form = try await call.form()
                 let token = form.token("token")
                 let email = form.email("email")
                 let password = form.password("password")
                 let (link, address, secret) = try form.finish(token, email, password)
                 let pair = try await self.setUp(
-                    token: link, email: address, password: secret, from: call.origin, at: call.now)
-                return .json(.created) { $0.tokenPair(pair, withRefreshToken: true) }
+                    token: link, email: address, password: secret, from: call.origin, at: call.now
+                ) { pair, db throws(Problem) in try call.keep(Self.created(pair), db) }
+                return Self.created(pair)
             },
             Route(.get, "/.well-known/jwks.json", .open) { call throws(Problem) in
                 Answer.json { $0.value(self.keyRing.jwks(at: call.now)) }
                     .with(.cacheControl, "public, max-age=300")
             },
         ]
+    }
+
+    private static func created(_ pair: TokenPair) -> Answer {
+        .json(.created) { $0.tokenPair(pair, withRefreshToken: true) }
     }
 
     private static func emailOnly(_ call: Call) async throws(Problem) -> EmailAddress {
@@ -73,7 +78,12 @@ extension Appliance {
         let name = form.words("name", max: Account.nameMax, required: false)
         let (address, secret) = try form.finish(email, password)
         let registered = try await register(
-            email: address, password: secret, name: name, from: call.origin, at: call.now)
+            email: address, password: secret, name: name, from: call.origin, at: call.now
+        ) { registered, db throws(Problem) in try call.keep(Self.answer(registered), db) }
+        return Self.answer(registered)
+    }
+
+    private static func answer(_ registered: Registered) -> Answer {
         switch registered {
         case .account(let snapshot): return .json(.created, encoded: snapshot.encoded)
         case .verificationSent:

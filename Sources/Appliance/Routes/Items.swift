@@ -22,7 +22,7 @@ extension Appliance {
             },
             Route(
                 .post, "/api/v1/items", .scope(.itemsWrite), bodyMax: Self.itemBodyMax,
-                isThrottled: false
+                isThrottled: false, creates: true
             ) { call throws(Problem) in try await self.createItem(call) },
             Route(.get, "/api/v1/items/{id}", .scope(.itemsRead), isThrottled: false) {
                 call throws(Problem) in
@@ -66,9 +66,13 @@ extension Appliance {
             let item = Item(
                 id: ID(at: now, using: &random), userID: caller.userID, name: label, data: data,
                 createdAt: now, updatedAt: now)
-            try await self.store.write { db throws(Problem) in try db.items.insert(item) }
-            return Answer.json(.created) { $0.item(item) }
+            let answer = Answer.json(.created) { $0.item(item) }
                 .with(.location, "/api/v1/items/\(item.id)")
+            try await self.store.write { db throws(Problem) in
+                try db.items.insert(item)
+                try call.keep(answer, db)
+            }
+            return answer
         }
     }
 

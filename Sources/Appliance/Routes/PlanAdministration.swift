@@ -12,7 +12,8 @@ extension Appliance {
                 }
                 return Self.planList(plans, page)
             },
-            Route(.post, "/api/v1/admin/plans", .adminWrite) { call throws(Problem) in
+            Route(.post, "/api/v1/admin/plans", .adminWrite, creates: true) {
+                call throws(Problem) in
                 try await self.adminCreatePlan(call)
             },
             Route(.patch, "/api/v1/admin/plans/{slug}", .adminWrite) { call throws(Problem) in
@@ -66,6 +67,7 @@ extension Appliance {
             isDefault: isDefault, createdAt: call.now, updatedAt: call.now)
         let actor = try call.signedIn().actor
         let origin = call.origin
+        let answer = Answer.json(.created) { $0.plan(plan) }
         try await store.write { db throws(Problem) in
             guard try db.plans.insert(plan) else {
                 throw Problem(.conflict, "There is a plan with this slug.")
@@ -75,8 +77,9 @@ extension Appliance {
                     "plan.created", by: actor, on: "plan:\(plan.slug)",
                     meta: [JSON.Member("limits", plan.limits.json)]),
                 at: plan.createdAt)
+            try call.keep(answer, db)
         }
-        return .json(.created) { $0.plan(plan) }
+        return answer
     }
 
     private func adminChangePlan(

@@ -20,7 +20,7 @@ extension Appliance {
                 guard let subscription else { throw .notFound("subscription") }
                 return .json { $0.subscription(subscription) }
             },
-            Route(.post, "/api/v1/subscribe", .user) { call throws(Problem) in
+            Route(.post, "/api/v1/subscribe", .user, creates: true) { call throws(Problem) in
                 try await self.subscribe(call)
             },
             Route(.delete, "/api/v1/subscription", .user) { call throws(Problem) in
@@ -41,7 +41,7 @@ extension Appliance {
         let caller = try call.signedIn()
         let origin = call.origin
         let now = call.now
-        let (subscription, standing) = try await store.write { db throws(Problem) in
+        let (answer, standing) = try await store.write { db throws(Problem) in
             guard let plan = try db.plans.find(slug: wanted), plan.archivedAt == nil,
                 plan.isSelfService
             else {
@@ -60,10 +60,12 @@ extension Appliance {
                         meta: [JSON.Member("plan", .string(plan.slug))]),
                     at: now)
             }
-            return (subscription, try Gatekeeper.standing(of: caller.userID, db))
+            let answer = Answer.json { $0.subscription(subscription) }
+            try call.keep(answer, db)
+            return (answer, try Gatekeeper.standing(of: caller.userID, db))
         }
         standingChanged(caller.userID, standing)
-        return .json { $0.subscription(subscription) }
+        return answer
     }
 
     private func cancelSubscription(_ call: Call) async throws(Problem) -> Answer {

@@ -23,7 +23,8 @@ extension Appliance {
                 let next = Call.cursor(after: found.last?.id, isFull: found.count == page.limit)
                 return .list(found, nextCursor: next) { $0.subscription($1) }
             },
-            Route(.post, "/api/v1/admin/subscriptions", .adminWrite) { call throws(Problem) in
+            Route(.post, "/api/v1/admin/subscriptions", .adminWrite, creates: true) {
+                call throws(Problem) in
                 try await self.adminSubscribe(call)
             },
             Route(.patch, "/api/v1/admin/subscriptions/{id}", .adminWrite) {
@@ -47,7 +48,7 @@ extension Appliance {
         let (id, slug) = try form.finish(user, plan)
         let actor = try call.signedIn().actor
         let origin = call.origin
-        let (subscription, standing) = try await store.write { db throws(Problem) in
+        let (answer, standing) = try await store.write { db throws(Problem) in
             guard try db.accounts.find(id) != nil else {
                 throw Problem.invalid("user_id", "unknown_user", "There is no such user.")
             }
@@ -58,10 +59,12 @@ extension Appliance {
                     "subscription.given", by: actor, on: "user:\(id)",
                     meta: [JSON.Member("plan", .string(slug))]),
                 at: now)
-            return (subscription, try Gatekeeper.standing(of: id, db))
+            let answer = Answer.json(.created) { $0.subscription(subscription) }
+            try call.keep(answer, db)
+            return (answer, try Gatekeeper.standing(of: id, db))
         }
         standingChanged(id, standing)
-        return .json(.created) { $0.subscription(subscription) }
+        return answer
     }
 
     private static func livePlan(_ slug: String, _ db: any Connection) throws(Problem) -> Plan {

@@ -33,7 +33,7 @@ extension Customer {
         }
         _ = release(id, at: now)
         charge(reservation, amount, key: key, at: now, &review)
-        if excess.cost == 0 { show(reservation.metric, key: key, at: now, &review) }
+        if excess.cost == 0 { look(reservation.metric, cost: 0, key: key, at: now, &review) }
         return .granted
     }
 
@@ -86,17 +86,6 @@ extension Customer {
         if let owner = reservation.keyID, owner != key?.id {
             charge(owner, nil, metric, rates: 0, used: amount - excess, at: now, &review)
         }
-    }
-
-    /// The limits as they stand, whether or not one more would pass.
-    private func show(_ metric: String, key: KeyRules?, at now: Timestamp, _ review: inout Review) {
-        var question = Review.Question(cost: 0, now: now)
-        if let rules = standing?.rules.rules(for: metric) {
-            look(account, rules, question, &review)
-        }
-        guard let key, let rules = key.rules.rules(for: metric) else { return }
-        question.owner = key.id
-        look(keys[key.id] ?? Ledger(), rules, question, &review)
     }
 }
 

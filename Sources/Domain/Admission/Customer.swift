@@ -71,6 +71,12 @@ package struct Customer: Equatable, Sendable {
         }
     }
 
+    /// The journal has given every place back.
+    package mutating func forgetPlaces() {
+        account.forgetPlaces()
+        for key in keys.keys { edit(key) { $0.forgetPlaces() } }
+    }
+
     /// Lets time act: what has ended gives itself back, and rates go on from where a clock is that
     /// stepped back. Every decision begins with it.
     package mutating func advance(to now: Timestamp) {
@@ -115,16 +121,28 @@ extension Customer {
             return .tooManyMetrics
         }
         advance(to: now)
-        var question = Review.Question(cost: demand.cost, now: now)
-        if let rules { look(account, rules, question, &review) }
-        if let key, let rules = key.rules.rules(for: demand.metric) {
-            question.owner = key.id
-            look(keys[key.id] ?? Ledger(), rules, question, &review)
-        }
+        look(demand.metric, cost: demand.cost, key: key, at: now, &review)
         if let resource = demand.resource, let limit = standing.rules.stock(resource) {
             review.look(atStock: limit, used: stocks[resource] ?? 0, at: now)
         }
-        return review.refusal.map { .refused($0) } ?? .granted
+        guard let refusal = review.refusal else { return .granted }
+        // Nothing is taken, so the other limits are shown as they stand.
+        review.begin()
+        look(demand.metric, cost: 0, key: key, at: now, &review)
+        return .refused(refusal)
+    }
+
+    /// Every rate and quota of a metric, the key's too.
+    func look(
+        _ metric: String, cost: Int64, key: KeyRules?, at now: Timestamp, _ review: inout Review
+    ) {
+        var question = Review.Question(cost: cost, now: now)
+        if let rules = standing?.rules.rules(for: metric) {
+            look(account, rules, question, &review)
+        }
+        guard let key, let rules = key.rules.rules(for: metric) else { return }
+        question.owner = key.id
+        look(keys[key.id] ?? Ledger(), rules, question, &review)
     }
 
     func look(

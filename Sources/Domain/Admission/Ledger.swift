@@ -22,6 +22,17 @@ package struct Ledger: Equatable, Sendable {
         }
     }
 
+    /// Counts what the store has counted already: an event that a customer's service reported.
+    package mutating func add(
+        _ cost: Int64, of metric: String, usedAt then: Timestamp, at now: Timestamp
+    ) {
+        edit(metric, at: now) { $0.add(cost, usedAt: then, at: now) }
+    }
+
+    mutating func forgetPlaces() {
+        for index in meters.indices { meters[index].forgetPlace() }
+    }
+
     mutating func follow(_ now: Timestamp) {
         for index in meters.indices { meters[index].follow(now) }
     }

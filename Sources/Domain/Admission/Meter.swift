@@ -65,6 +65,12 @@ package struct Meter: Equatable, Sendable {
         tally.setPlace(place, hourIndex: hourIndex)
     }
 
+    mutating func forgetPlace() { tally.forgetPlace() }
+
+    mutating func add(_ cost: Int64, usedAt then: Timestamp, at now: Timestamp) {
+        tally.add(cost, usedAt: then, at: now)
+    }
+
     mutating func restore(_ entry: Tally.Entry) { tally.restore(entry) }
 
     private func booking(_ cost: Int64, owner: APIKeyID?) -> Booking {

@@ -86,6 +86,16 @@ package struct Tally: Equatable, Sendable {
         if hourIndex == hour.index { self.place = place }
     }
 
+    mutating func forgetPlace() { place = nil }
+
+    /// Counts what was used at an earlier moment, in the windows that still hold it.
+    mutating func add(_ cost: Int64, usedAt then: Timestamp, at now: Timestamp) {
+        roll(to: now)
+        for window in Window.allCases where self[window].index == window.index(of: then) {
+            self[window].add(cost)
+        }
+    }
+
     /// The hour is the finest window, and every day and month begins with one. A clock that steps
     /// back stays in the later window: a step must not hand out a second quota.
     mutating func roll(to now: Timestamp) {

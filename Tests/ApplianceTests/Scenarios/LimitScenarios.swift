@@ -149,8 +149,9 @@ struct LimitScenarios {
             let now = server.clock.now
             let gatekeeper = server.appliance.gatekeeper
             let before = try await gatekeeper.report(id, at: now)
-            _ = try await gatekeeper.admit(id, demand, at: now)
-            gatekeeper.giveBack(id, demand, key: nil, takenAt: now)
+            var review = Review()
+            try await gatekeeper.admit(id, demand, at: now, &review)
+            gatekeeper.giveBack(id, demand, key: nil, review.bookings)
             #expect(try await gatekeeper.report(id, at: now) == before)
         }
     }

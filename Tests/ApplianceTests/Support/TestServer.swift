@@ -157,9 +157,11 @@ struct TestServer: Sendable {
     }
 
     /// A plan for one test, chosen by the person.
-    func subscribe(_ person: Person, to limits: [(String, Int64)]) async throws {
+    func subscribe(
+        _ person: Person, to limits: [(String, Int64)], slug: String? = nil
+    ) async throws {
         let json = JSON.object(limits.map { JSON.Member($0.0, .integer($0.1)) })
-        let slug = "plan-\(person.id.prefix(8))-\(limits.count)"
+        let slug = slug ?? "plan-\(person.id.prefix(8))-\(limits.count)"
         var random = SystemRandomNumberGenerator()
         let now = clock.now
         let plan = Plan(

@@ -1,0 +1,35 @@
+import Domain
+
+/// The `Date` of an answer (RFC 9110, 5.6.7): `Mon, 23 Nov 2026 16:52:00 GMT`, worked out once a
+/// second.
+struct HTTPDate {
+    private var second: Int64 = .min
+    private var text: [UInt8] = []
+
+    mutating func write(_ now: Timestamp, into bytes: inout [UInt8]) {
+        if now.seconds != second {
+            second = now.seconds
+            text = Array("\(CalendarText.date(now)) GMT".utf8)
+        }
+        bytes.append(contentsOf: text)
+    }
+}
+
+/// A moment in the words that mail and HTTP share (RFC 5322, 3.3).
+enum CalendarText {
+    private static let days = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
+    private static let months = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ]
+
+    /// `Mon, 23 Nov 2026 16:52:00`, in UTC.
+    static func date(_ moment: Timestamp) -> String {
+        let number = Window.day.index(of: moment)
+        let civil = Civil(day: number)
+        // 1970-01-01 was a Thursday.
+        let weekday = days[Int((number % 7 + 7) % 7)]
+        let day = (civil.day < 10 ? "0" : "") + String(civil.day)
+        let time = moment.description.dropFirst(11).prefix(8)
+        return "\(weekday), \(day) \(months[Int(civil.month) - 1]) \(civil.year) \(time)"
+    }
+}

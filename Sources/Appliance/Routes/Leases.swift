@@ -1,0 +1,131 @@
+import Domain
+import HTTPTypes
+import Store
+
+extension Appliance {
+    var leaseRoutes: [Route] {
+        [
+            Route(.post, "/api/v1/leases", .scope(.leases), creates: true) {
+                call throws(Problem) in try await self.takeLease(call)
+            },
+            Route(.put, "/api/v1/leases/{id}", .scope(.leases)) { call throws(Problem) in
+                try await self.renewLease(call)
+            },
+            Route(.delete, "/api/v1/leases/{id}", .scope(.leases)) { call throws(Problem) in
+                try await self.releaseLease(call)
+            },
+        ]
+    }
+
+    /// Counted in memory first, where the limit is, under a token that nobody has; the store gives
+    /// the real one.
+    private func takeLease(_ call: Call) async throws(Problem) -> Answer {
+        let caller = try call.signedIn()
+        let user = caller.userID
+        let now = call.now
+        var form = try await call.form()
+        let resource = form.required("resource") { $0.word("resource", $1) }
+        let ttl = form.seconds("ttl_seconds", in: Lease.ttlSeconds)
+        let (wanted, span) = try form.finish(resource, ttl)
+        var random = SystemRandomNumberGenerator()
+        let pending = Lease(
+            id: ID(at: now, using: &random), userID: user, keyID: caller.key?.id,
+            resource: wanted, fencingToken: 0, createdAt: now, expiresAt: now + span)
+        var review = Review()
+        try await gatekeeper.decided(user, at: now, &review) { record, review in
+            record.customer.lease(pending, key: caller.keyRules, at: now, &review)
+        }
+        let inUse = try await gatekeeper.look(user, at: now) { $0.inUse(wanted, at: now) }
+        let limit = review.states.first
+        let (lease, answer): (Lease, Answer)
+        do throws(Problem) {
+            (lease, answer) = try await store.write { db throws(Problem) in
+                let lease = try db.leases.insert(
+                    pending.id, of: user, key: pending.keyID, resource: wanted, at: now,
+                    expiresAt: pending.expiresAt)
+                let answer = Answer.json(.created) { json in
+                    json.lease(lease, inUse: limit?.used ?? inUse, limit: limit?.allowed)
+                }
+                try call.keep(answer, db)
+                return (lease, answer)
+            }
+        } catch {
+            gatekeeper.change(user) { _ = $0.release(pending.id, fencingToken: 0, at: now) }
+            throw error
+        }
+        gatekeeper.change(user) { customer in
+            _ = customer.release(lease.id, fencingToken: 0, at: now)
+            customer.restore(lease, at: now)
+        }
+        return answer
+    }
+
+    private static let leaseLost = Problem(
+        .leaseLost, "This lease has ended, or is not held with this fencing_token.")
+
+    private func renewLease(_ call: Call) async throws(Problem) -> Answer {
+        let user = try call.signedIn().userID
+        let now = call.now
+        let id = try Self.leaseID(call)
+        var form = try await call.form()
+        let token = form.required("fencing_token") { $0.amount("fencing_token", $1) }
+        let ttl = form.seconds("ttl_seconds", in: Lease.ttlSeconds)
+        let (fencingToken, span) = try form.finish(token, ttl)
+        let renewed = try await store.write { db throws(Problem) in
+            try db.leases.renew(
+                id, of: user, fencingToken: fencingToken, until: now + span, at: now)
+        }
+        guard let renewed else { throw Self.leaseLost }
+        gatekeeper.change(user) { customer in
+            _ = customer.renew(
+                id, fencingToken: fencingToken, until: renewed.expiresAt, at: now)
+        }
+        let (inUse, limit) = try await gatekeeper.look(user, at: now) { customer in
+            (
+                customer.inUse(renewed.resource, at: now),
+                customer.standing?.rules.concurrency(renewed.resource)?.bound
+            )
+        }
+        return .json { $0.lease(renewed, inUse: inUse, limit: limit) }
+    }
+
+    /// The token stands in the body or, for clients whose DELETE has none, in the query.
+    private func releaseLease(_ call: Call) async throws(Problem) -> Answer {
+        let user = try call.signedIn().userID
+        let now = call.now
+        let id = try Self.leaseID(call)
+        var form = try await call.optionalForm()
+        var fencingToken = form.optional("fencing_token") { $0.amount("fencing_token", $1) }
+        if let text = call.query("fencing_token") { fencingToken = fencingToken ?? Int64(text) }
+        try form.finish()
+        guard let fencingToken else {
+            throw .invalid("fencing_token", "required", "This field is needed.")
+        }
+        let released = try await store.write { db throws(Problem) in
+            try db.leases.release(id, of: user, fencingToken: fencingToken, at: now)
+        }
+        guard released != nil else { throw Self.leaseLost }
+        gatekeeper.change(user) { _ = $0.release(id, fencingToken: fencingToken, at: now) }
+        return .noContent
+    }
+
+    /// A lease that never was is lost too: what a holder has to do is the same.
+    private static func leaseID(_ call: Call) throws(Problem) -> LeaseID {
+        guard let id = LeaseID(call.parameter("id")) else { throw leaseLost }
+        return id
+    }
+}
+
+extension JSONWriter {
+    /// `Lease`.
+    fileprivate mutating func lease(_ lease: Lease, inUse: Int64, limit: Int64?) {
+        object { json in
+            json.member("id", lease.id)
+            json.member("resource", lease.resource)
+            json.member("fencing_token", lease.fencingToken)
+            json.member("expires_at", lease.expiresAt)
+            json.member("in_use", inUse)
+            json.member("limit", limit)
+        }
+    }
+}

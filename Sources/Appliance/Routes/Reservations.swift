@@ -1,0 +1,161 @@
+import Domain
+import HTTPTypes
+import Store
+
+extension Appliance {
+    var reservationRoutes: [Route] {
+        [
+            Route(
+                .post, "/api/v1/reservations", .scope(.reservations), creates: true
+            ) { call throws(Problem) in try await self.reserve(call) },
+            Route(.post, "/api/v1/reservations/{id}/commit", .scope(.reservations)) {
+                call throws(Problem) in try await self.commitReservation(call)
+            },
+            Route(.delete, "/api/v1/reservations/{id}", .scope(.reservations)) {
+                call throws(Problem) in try await self.releaseReservation(call)
+            },
+        ]
+    }
+
+    /// Held in memory first, where the limits are, then written: one that could not be written is
+    /// let go again.
+    private func reserve(_ call: Call) async throws(Problem) -> Answer {
+        let caller = try call.signedIn()
+        let now = call.now
+        var form = try await call.form()
+        let metric = form.required("metric") { $0.word("metric", $1) }
+        let amount = form.required("amount") { $0.amount("amount", $1) }
+        let ttl = form.seconds("ttl_seconds", in: Reservation.ttlSeconds)
+        let (counted, units, span) = try form.finish(metric, amount, ttl)
+        var random = SystemRandomNumberGenerator()
+        let reservation = Reservation(
+            id: ID(at: now, using: &random), userID: caller.userID, keyID: caller.keyRules?.id,
+            metric: counted, amount: units, createdAt: now, expiresAt: now + span)
+        var review = Review()
+        try await gatekeeper.decided(caller.userID, at: now, &review) { record, review in
+            record.customer.reserve(reservation, key: caller.keyRules, at: now, &review)
+        }
+        var answer = Answer.json(.created) { $0.reservation(reservation, .held) }
+            .with(.location, "/api/v1/reservations/\(reservation.id)")
+        let kept = answer
+        do throws(Problem) {
+            try await store.write { db throws(Problem) in
+                try db.reservations.insert(reservation)
+                try call.keep(kept, db)
+            }
+        } catch {
+            gatekeeper.change(caller.userID) { _ = $0.release(reservation.id, at: now) }
+            throw error
+        }
+        RateLimitFields.add(review.states, at: now, to: &answer.headers)
+        return answer
+    }
+
+    /// Decided in memory; then the store settles the reservation and counts what it came to in one
+    /// transaction, so that whoever dies, it is counted once.
+    private func commitReservation(_ call: Call) async throws(Problem) -> Answer {
+        let caller = try call.signedIn()
+        let now = call.now
+        let id: ReservationID = try call.id("reservation")
+        var form = try await call.form()
+        let amount = form.required("amount") { $0.amount("amount", $1) }
+        let units = try form.finish(amount)
+        let user = caller.userID
+        let held = try await gatekeeper.look(user, at: now) { $0.reservation(id, at: now) }
+        guard let held else { return try await settled(id, of: user, units) }
+        var review = Review()
+        try await gatekeeper.decided(user, at: now, &review) { record, review in
+            record.customer.commit(id, units, key: caller.keyRules, at: now, &review)
+        }
+        let bookings = review.bookings
+        do throws(Problem) {
+            try await store.write { db throws(Problem) in
+                let settled = try db.reservations.settle(
+                    id, of: user, as: .committed(amount: units), at: now)
+                guard settled != nil else { throw Self.reservationLost }
+                try db.usage.add(bookings.map { UsageDelta($0, of: user) })
+            }
+        } catch {
+            gatekeeper.change(user) { customer in
+                var undone = Review()
+                customer.giveBack(
+                    Demand(metric: held.metric, cost: units), key: caller.keyRules, bookings,
+                    &undone)
+                if error.code != .reservationLost { customer.restore(held, at: now) }
+            }
+            throw error
+        }
+        var answer = Answer.json { $0.reservation(held, .committed(amount: units, at: now)) }
+        RateLimitFields.add(review.states, at: now, to: &answer.headers)
+        return answer
+    }
+
+    private static let reservationLost = Problem(
+        .reservationLost, "This reservation has ended.")
+
+    /// One that is no longer held: the same commit again has the same answer.
+    private func settled(
+        _ id: ReservationID, of user: UserID, _ amount: Int64
+    ) async throws(Problem) -> Answer {
+        let found = try await store.read { db throws(Problem) in
+            try db.reservations.find(id, of: user)
+        }
+        guard let found else { throw .notFound("reservation") }
+        guard case .committed(amount, _) = found.state else { throw Self.reservationLost }
+        return .json { $0.reservation(found.reservation, found.state) }
+    }
+
+    private func releaseReservation(_ call: Call) async throws(Problem) -> Answer {
+        let user = try call.signedIn().userID
+        let now = call.now
+        let id: ReservationID = try call.id("reservation")
+        let found = try await store.write { db throws(Problem) -> Reservations.State? in
+            if try db.reservations.settle(id, of: user, as: .released, at: now) != nil {
+                return Reservations.State.released(at: now)
+            }
+            return try db.reservations.find(id, of: user)?.state
+        }
+        switch found {
+        case nil: throw .notFound("reservation")
+        case .held, .committed: throw Self.reservationLost
+        case .released:
+            gatekeeper.change(user) { _ = $0.release(id, at: now) }
+            return .noContent
+        }
+    }
+}
+
+extension UsageDelta {
+    init(_ booking: Booking, of user: UserID) {
+        self.init(
+            key: Key(
+                user: user, key: booking.owner, metric: booking.metric, hour: booking.hourIndex),
+            value: booking.cost)
+    }
+}
+
+extension JSONWriter {
+    /// `Reservation`.
+    fileprivate mutating func reservation(
+        _ reservation: Reservation, _ state: Reservations.State
+    ) {
+        object { json in
+            json.member("id", reservation.id)
+            json.member("metric", reservation.metric)
+            json.member("amount", reservation.amount)
+            switch state {
+            case .held:
+                json.member("state", "held")
+                json.member("committed", Int64?.none)
+            case .committed(let amount, _):
+                json.member("state", "committed")
+                json.member("committed", amount)
+            case .released:
+                json.member("state", "released")
+                json.member("committed", Int64?.none)
+            }
+            json.member("created_at", reservation.createdAt)
+            json.member("expires_at", reservation.expiresAt)
+        }
+    }
+}
