@@ -13,6 +13,7 @@ ARGS ?=
 RELEASE := .build
 TEST := .build-test
 CORE := .build-core
+BENCH := .build-bench
 BINARY := $(RELEASE)/release/gatehouse
 
 # What the binary is made of. Folders are listed too: theirs is the time that changes when a file
@@ -37,7 +38,8 @@ define stage
 	echo "== $(1): $$((SECONDS - at)) s";
 endef
 
-.PHONY: help run build test test-core test-api soak tested-binary lint format packages clean
+.PHONY: help run build test test-core test-api soak bench-gate bench-admit \
+	tested-binary lint format packages clean
 
 help: ## Shows this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +86,14 @@ $(VENV)/made-from.txt: $(REQUIREMENTS)
 		--require-hashes --requirement $<; \
 	cp $< $@
 
+bench-gate: $(BINARY) ## What the gate costs, beside a bare NIO answer and the framework's hello
+	@tools/system-packages bench
+	swift build -c release --package-path Benchmarks --scratch-path $(BENCH)
+	python3 Benchmarks/gate.py $(ARGS)
+
+bench-admit: ## Nanoseconds and allocations of one warm decision
+	GATEHOUSE_ROOMS=core swift run -c release --scratch-path $(CORE)-release AdmitBenchmark
+
 lint: ## Checks the style of the Swift files
 	swift format lint --strict --parallel --recursive Sources Tests Package.swift
 
@@ -94,4 +104,4 @@ packages: ## Installs the system packages that a build needs
 	@tools/system-packages
 
 clean: ## Removes everything built; data/ stays
-	rm -rf $(RELEASE) $(TEST) $(CORE) $(VENV) .cache
+	rm -rf $(RELEASE) $(TEST) $(CORE) $(CORE)-release $(BENCH) $(VENV) .cache

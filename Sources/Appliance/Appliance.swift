@@ -53,10 +53,11 @@ package final class Appliance: Sendable {
         tokens = AccessTokens(
             keys: keyRing, issuer: configuration.issuer, audience: auth.audience,
             ttl: auth.accessTokenTTL)
-        let authenticator = Authenticator(store: store, tokens: tokens)
+        let inMemory = configuration.limits.customersInMemory
+        let authenticator = Authenticator(store: store, tokens: tokens, customersMax: inMemory)
         self.authenticator = authenticator
         counters = try CounterFile(path: configuration.dataDirectory + "/counters")
-        gatekeeper = Gatekeeper(store: store, counters: counters) {
+        gatekeeper = Gatekeeper(store: store, counters: counters, customersMax: inMemory) {
             authenticator.forget(account: $0)
         }
         throttle = Throttle(isEnabled: configuration.limits.authEnabled)

@@ -12,7 +12,7 @@ package struct APIKey: Equatable, Sendable {
     package let lastFour: String
     /// SHA-256 of the secret part. The secret has 190 random bits, so a slow hash adds nothing.
     package let secretHash: [UInt8]
-    package var scopes: Set<Scope>
+    package var scopes: Scopes
     /// Narrow the plan's; never widen them.
     package var limits: Limits
     package var allowedNetworks: [Network]
@@ -23,7 +23,7 @@ package struct APIKey: Equatable, Sendable {
 
     package init(
         id: APIKeyID, userID: UserID, name: String, publicID: String, lastFour: String,
-        secretHash: [UInt8], scopes: Set<Scope>, limits: Limits = .none,
+        secretHash: [UInt8], scopes: Scopes, limits: Limits = .none,
         allowedNetworks: [Network] = [], expiresAt: Timestamp? = nil,
         lastUsedAt: Timestamp? = nil, revokedAt: Timestamp? = nil, createdAt: Timestamp
     ) {
@@ -53,35 +53,6 @@ package struct APIKey: Equatable, Sendable {
     /// Live keys of one account: enough for any team, and a bound on memory.
     package static let perAccountMax = 200
     package static let networksMax = 32
-}
-
-/// What a credential may do. A signed-in user has every scope their role allows.
-package enum Scope: String, CaseIterable, Comparable, Sendable {
-    case itemsRead = "items:read"
-    case itemsWrite = "items:write"
-    case gate = "gate"
-    case usageRead = "usage:read"
-    case usageWrite = "usage:write"
-    case reservations = "reservations"
-    case leases = "leases"
-    case tokensIntrospect = "tokens:introspect"
-    case adminRead = "admin:read"
-    case adminWrite = "admin:write"
-
-    package static func < (a: Scope, b: Scope) -> Bool { a.rawValue < b.rawValue }
-
-    /// The scopes that an account of this role can put on a key, and has itself.
-    package static func available(to role: Account.Role) -> Set<Scope> {
-        switch role {
-        case .user: ofUsers
-        case .support: ofSupport
-        case .admin: ofAdmins
-        }
-    }
-
-    private static let ofAdmins = Set(allCases)
-    private static let ofSupport = ofAdmins.subtracting([.adminWrite])
-    private static let ofUsers = ofSupport.subtracting([.adminRead])
 }
 
 /// A key as its owner sees it once: `gh_` + public id + secret + checksum, all base62.

@@ -26,19 +26,31 @@ extension ID: Comparable {
 extension ID: CustomStringConvertible, LosslessStringConvertible {
     package var description: String {
         String(unsafeUninitializedCapacity: 36) { text in
-            var at = 0
-            for byte in 0..<16 {
-                if byte == 4 || byte == 6 || byte == 8 || byte == 10 {
-                    text[at] = UInt8(ascii: "-")
-                    at += 1
-                }
-                let half = byte < 8 ? high : low
-                let value = UInt8(truncatingIfNeeded: half >> UInt64(56 - 8 * (byte % 8)))
-                text[at] = Hex.digits[Int(value >> 4)]
-                text[at + 1] = Hex.digits[Int(value & 15)]
-                at += 2
+            write(into: text)
+            return 36
+        }
+    }
+
+    /// The same 36 bytes, for answers that are written in a hurry.
+    package func write(into bytes: inout [UInt8]) {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 36) { text in
+            write(into: text)
+            bytes.append(contentsOf: text)
+        }
+    }
+
+    private func write(into text: UnsafeMutableBufferPointer<UInt8>) {
+        var at = 0
+        for byte in 0..<16 {
+            if byte == 4 || byte == 6 || byte == 8 || byte == 10 {
+                text[at] = UInt8(ascii: "-")
+                at += 1
             }
-            return at
+            let half = byte < 8 ? high : low
+            let value = UInt8(truncatingIfNeeded: half >> UInt64(56 - 8 * (byte % 8)))
+            text[at] = Hex.digit(value >> 4)
+            text[at + 1] = Hex.digit(value & 15)
+            at += 2
         }
     }
 
@@ -65,7 +77,10 @@ extension ID: CustomStringConvertible, LosslessStringConvertible {
 
 /// Lower-case hexadecimal.
 package enum Hex {
-    static let digits = Array("0123456789abcdef".utf8)
+    /// The digit of a value below 16.
+    static func digit(_ value: UInt8) -> UInt8 {
+        value + (value < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10)
+    }
 
     static func value(of byte: UInt8) -> UInt8? {
         switch byte {
@@ -78,8 +93,8 @@ package enum Hex {
     package static func text(of bytes: some Sequence<UInt8>) -> String {
         var text = [UInt8]()
         for byte in bytes {
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 15)])
+            text.append(digit(byte >> 4))
+            text.append(digit(byte & 15))
         }
         return String(decoding: text, as: UTF8.self)
     }

@@ -58,7 +58,12 @@ package struct JSONWriter: Sendable {
     }
 
     package mutating func member<Noun>(_ name: String, _ value: ID<Noun>?) {
-        member(name, value?.description)
+        member(name) { json in
+            guard let value else { return json.null() }
+            json.bytes.append(UInt8(ascii: "\""))
+            value.write(into: &json.bytes)
+            json.bytes.append(UInt8(ascii: "\""))
+        }
     }
 
     package mutating func member(_ name: String, _ values: [String]) {

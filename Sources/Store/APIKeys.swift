@@ -17,7 +17,7 @@ package struct APIKeys {
         var key = APIKey(
             id: try row.id(), userID: try row.id(), name: try row.text(),
             publicID: try row.text(), lastFour: try row.text(), secretHash: try row.bytes(),
-            scopes: Set(try row.text().split(separator: " ").compactMap { Scope(String($0)) }),
+            scopes: Scopes(words: try row.text()),
             limits: try Limits(json: try row.json()),
             allowedNetworks: try row.text().split(separator: " ").compactMap { Network($0) },
             expiresAt: try row.optionalTimestamp(), lastUsedAt: try row.optionalTimestamp(),
@@ -137,15 +137,9 @@ package struct APIKeys {
         try db.execute("UPDATE api_keys SET last_used_at = \(now) WHERE id = \(id)")
     }
 
-    private static func text(_ scopes: Set<Scope>) -> String {
-        scopes.sorted().map(\.rawValue).joined(separator: " ")
-    }
+    private static func text(_ scopes: Scopes) -> String { scopes.words.joined(separator: " ") }
 
     private static func text(_ networks: [Network]) -> String {
         networks.map(\.description).joined(separator: " ")
     }
-}
-
-extension Scope {
-    fileprivate init?(_ text: String) { self.init(rawValue: text) }
 }

@@ -85,11 +85,11 @@ struct APIKeyTests {
 
     @Test("Only an admin's key can have the admin scopes, and support can read")
     func scopes() {
-        #expect(!Scope.available(to: .user).contains(.adminRead))
-        #expect(!Scope.available(to: .user).contains(.adminWrite))
-        #expect(Scope.available(to: .support).contains(.adminRead))
-        #expect(!Scope.available(to: .support).contains(.adminWrite))
-        #expect(Scope.available(to: .admin) == Set(Scope.allCases))
+        #expect(!Scopes.available(to: .user).contains(.adminRead))
+        #expect(!Scopes.available(to: .user).contains(.adminWrite))
+        #expect(Scopes.available(to: .support).contains(.adminRead))
+        #expect(!Scopes.available(to: .support).contains(.adminWrite))
+        #expect(Scopes.available(to: .admin) == Scopes(Scope.allCases))
     }
 
     @Test("The scopes are the contract's words")

@@ -9,9 +9,6 @@ import Synchronization
 final class Authenticator: Sendable {
     /// Verified tokens: about 700 bytes each, so 16 MiB at most.
     private static let tokensMax = 20_000
-    private static let sessionsMax = 100_000
-    private static let accountsMax = 100_000
-    private static let keysMax = 100_000
     /// `last_used_at` is this coarse (security K6: no write a request).
     private static let useGranularity: Duration = .seconds(60)
 
@@ -21,12 +18,10 @@ final class Authenticator: Sendable {
     }
 
     private struct LiveKey: Sendable {
-        let presented: APIKeys.Presented
-        let rules: Customer.KeyRules?
+        let loaded: LoadedKey
         var notedUse: Timestamp
-        var verifiedSecret: [UInt8]?
-        /// What was made for this key and that state of its owner.
-        var identity: (AccountSnapshot, Identity)?
+        /// The secret that was right, as a verified token is remembered: it is hashed once.
+        var verifiedSecret: String?
     }
 
     /// What happened in memory and the store has yet to learn.
@@ -41,14 +36,18 @@ final class Authenticator: Sendable {
     private let store: any Database
     private let tokens: AccessTokens
     private let verified = LiveCache<String, AccessToken>(capacity: tokensMax)
-    private let sessions = LiveCache<SessionID, LiveSession>(capacity: sessionsMax)
-    private let accounts = LiveCache<UserID, AccountSnapshot>(capacity: accountsMax)
-    private let keys = LiveCache<String, LiveKey>(capacity: keysMax)
+    private let sessions: LiveCache<SessionID, LiveSession>
+    private let accounts: LiveCache<UserID, AccountSnapshot>
+    private let keys: LiveCache<String, LiveKey>
     private let notes = Mutex(Notes())
 
-    init(store: any Database, tokens: AccessTokens) {
+    /// - Parameter customersMax: sessions, accounts and keys in memory, of each that many.
+    init(store: any Database, tokens: AccessTokens, customersMax: Int) {
         self.store = store
         self.tokens = tokens
+        sessions = LiveCache(capacity: customersMax)
+        accounts = LiveCache(capacity: customersMax)
+        keys = LiveCache(capacity: customersMax)
     }
 
     static let refused = Problem(.unauthorized, "Present a valid access token or API key.")
@@ -124,9 +123,7 @@ final class Authenticator: Sendable {
         guard snapshot.account.isActive, snapshot.account.tokenVersion == token.tokenVersion
         else { return .refused(Self.refused) }
         return .known(
-            Caller(
-                snapshot: snapshot, proof: .session(token.sessionID),
-                identity: snapshot.identity))
+            Caller(snapshot: snapshot, proof: .session(token.sessionID)))
     }
 
     /// A signature is checked once for each token. A key that is dropped from the ring takes effect
@@ -182,55 +179,38 @@ final class Authenticator: Sendable {
         guard let live = keys.with(presented.publicID, { $0 }) else {
             return .cold(.key(publicID: presented.publicID))
         }
-        let key = live.presented.key
-        guard holds(presented, live), key.isLive(at: now),
-            live.presented.until.map({ now < $0 }) ?? true
+        let loaded = live.loaded
+        guard holds(presented, live), loaded.presented.key.isLive(at: now),
+            loaded.presented.until.map({ now < $0 }) ?? true
         else { return .refused(Self.refused) }
-        guard let snapshot = accounts.with(key.userID, { $0 }) else {
-            return .cold(.account(key.userID))
-        }
+        let user = loaded.presented.key.userID
+        guard let snapshot = accounts.with(user, { $0 }) else { return .cold(.account(user)) }
         guard snapshot.account.isActive else { return .refused(Self.refused) }
-        if !key.allowedNetworks.isEmpty {
-            guard let address = address(),
-                key.allowedNetworks.contains(where: { $0.contains(address) })
+        let networks = loaded.presented.key.allowedNetworks
+        if !networks.isEmpty {
+            guard let address = address(), networks.contains(where: { $0.contains(address) })
             else {
                 return .refused(
                     Problem(.forbidden, "This key is not allowed from this address."))
             }
         }
-        if now - live.notedUse >= Self.useGranularity { noteUse(of: live, at: now) }
-        return .known(
-            Caller(
-                snapshot: snapshot, proof: .key(key, live.rules),
-                identity: identity(of: live, snapshot)))
+        if now - live.notedUse >= Self.useGranularity { noteUse(of: loaded, at: now) }
+        return .known(Caller(snapshot: snapshot, proof: .key(loaded)))
     }
 
-    /// A secret is hashed once: the one that was right is remembered with its key, as a verified
-    /// token is, and compared.
     private func holds(_ presented: APIKeyText, _ live: LiveKey) -> Bool {
-        let secret = Array(presented.secret.utf8)
-        if let known = live.verifiedSecret { return ConstantTime.areEqual(secret, known) }
-        let hash = Array(SHA256.hash(data: secret))
-        guard ConstantTime.areEqual(hash, live.presented.secretHash) else { return false }
-        keys.with(live.presented.publicID) { $0.verifiedSecret = secret }
+        if let known = live.verifiedSecret {
+            return ConstantTime.areEqual(presented.secret, known)
+        }
+        let hash = Array(SHA256.hash(data: Array(presented.secret.utf8)))
+        guard ConstantTime.areEqual(hash, live.loaded.presented.secretHash) else { return false }
+        keys.with(live.loaded.presented.publicID) { $0.verifiedSecret = presented.secret }
         return true
     }
 
-    private func noteUse(of live: LiveKey, at now: Timestamp) {
-        keys.with(live.presented.publicID) { $0.notedUse = now }
-        notes.withLock { $0.keyUses[live.presented.key.id] = now }
-    }
-
-    /// Made once for a key and a state of its owner.
-    private func identity(of live: LiveKey, _ snapshot: AccountSnapshot) -> Identity {
-        if let (owner, identity) = live.identity, owner === snapshot { return identity }
-        let key = live.presented.key
-        let identity = Identity(snapshot.account, plan: snapshot.plan, key: key)
-        // Not for a key that was changed and loaded again meanwhile.
-        keys.with(live.presented.publicID) { current in
-            if current.presented.key == key { current.identity = (snapshot, identity) }
-        }
-        return identity
+    private func noteUse(of loaded: LoadedKey, at now: Timestamp) {
+        keys.with(loaded.presented.publicID) { $0.notedUse = now }
+        notes.withLock { $0.keyUses[loaded.key.id] = now }
     }
 
     private func loadKey(_ publicID: String) async throws(Problem) -> Bool {
@@ -238,12 +218,8 @@ final class Authenticator: Sendable {
             try await self.store.read { db throws(Problem) in
                 try db.apiKeys.find(publicID: publicID)
             }.map { presented in
-                let key = presented.key
-                let rules =
-                    key.limits.all.isEmpty
-                    ? nil : Customer.KeyRules(id: key.id, rules: Ruleset(key.limits))
-                return LiveKey(
-                    presented: presented, rules: rules, notedUse: key.lastUsedAt ?? .epoch)
+                LiveKey(
+                    loaded: LoadedKey(presented), notedUse: presented.key.lastUsedAt ?? .epoch)
             }
         }
     }

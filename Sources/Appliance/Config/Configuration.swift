@@ -44,6 +44,7 @@ package struct Configuration: Sendable, Equatable {
     package struct Limits: Sendable, Equatable {
         package var authEnabled = true
         package var checkpointInterval: Duration = .seconds(1)
+        package var customersInMemory = 100_000
         package var apiPerMinuteUser = 6000
         package var apiPerMinuteAddress = 12_000
     }

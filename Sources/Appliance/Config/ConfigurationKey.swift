@@ -164,6 +164,7 @@ extension ConfigurationKey {
     private static let limits: [ConfigurationKey] = [
         bool("limits.auth_enabled", \.limits.authEnabled),
         duration("limits.checkpoint_interval", "10ms", "1m", \.limits.checkpointInterval),
+        integer("limits.customers_in_memory", 100...100_000_000, \.limits.customersInMemory),
         integer("limits.api_per_minute_user", 1...100_000_000, \.limits.apiPerMinuteUser),
         integer("limits.api_per_minute_address", 1...100_000_000, \.limits.apiPerMinuteAddress),
     ]

@@ -5,7 +5,7 @@ import NIOCore
 /// What the gate has to say, from memory alone. The route and the event loop's handler both ask
 /// here, so they cannot differ.
 enum GateDecision {
-    case allowed(Identity)
+    case allowed(Caller)
     case refused(Problem, Caller?)
     /// A piece has to be loaded first.
     case cold(Piece, Caller?)
@@ -39,7 +39,7 @@ extension Appliance {
             let decision = gatekeeper.decide(
                 caller.userID, asked.demand, key: caller.keyRules, at: now, &review)
             switch decision {
-            case .granted: return .allowed(caller.identity)
+            case .granted: return .allowed(caller)
             case .stale, nil: return .cold(.customer(caller.userID, decision), caller)
             case .some(let refusal):
                 return .refused(
@@ -72,21 +72,10 @@ extension Appliance {
         let isDisguised = (code == 402 || code == 429) && GateQuery.isDisguised(query)
         var answer = problem.answer(
             requestID: requestID, status: isDisguised ? .forbidden : nil)
-        IdentityFields.add(
-            caller?.account, plan: caller?.snapshot.plan, key: caller?.key?.id,
-            scopes: (caller?.identity.scopes ?? []).sorted().map(\.rawValue), to: &answer.headers)
+        Identity(caller).add(to: &answer.headers)
         // Proxies throw the body away: the code says what the status alone does not.
         answer.headers[.gatehouseCode] = problem.code.rawValue
         if isDisguised { answer.headers[.gatehouseStatus] = String(code) }
         return answer
-    }
-}
-
-extension JSONWriter {
-    /// The body of the gate's grant.
-    mutating func grant(_ identity: Identity, _ states: [LimitState]) {
-        raw(identity.encoded)
-        member("limits") { $0.limitStates(states) }
-        raw("}".utf8)
     }
 }

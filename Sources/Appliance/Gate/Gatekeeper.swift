@@ -12,21 +12,20 @@ final class Gatekeeper: Sendable {
         var places = Journal.Places()
     }
 
-    /// Customers in memory who may be dropped when they are idle and saved.
-    private static let customersMax = 1_000_000
-
     private let store: any Database
-    private let customers = LiveCache<UserID, Record>(capacity: customersMax) {
-        $0.places.isEmpty
-    }
+    private let customers: LiveCache<UserID, Record>
     let journal: Journal
+    private let rulesets = Rulesets()
     /// Called after a customer's plan has changed by time alone.
     private let didSettle: @Sendable (UserID) -> Void
 
+    /// - Parameter customersMax: in memory at a time; past it, those who are idle and saved go.
     init(
-        store: any Database, counters: CounterFile, didSettle: @escaping @Sendable (UserID) -> Void
+        store: any Database, counters: CounterFile, customersMax: Int,
+        didSettle: @escaping @Sendable (UserID) -> Void
     ) {
         self.store = store
+        customers = LiveCache(capacity: customersMax) { $0.places.isEmpty }
         journal = Journal(file: counters)
         self.didSettle = didSettle
     }
@@ -127,13 +126,13 @@ final class Gatekeeper: Sendable {
     func load(_ user: UserID, at now: Timestamp) async throws(Problem) {
         let isThere = try await customers.load(user) { () throws(Problem) in
             try await self.store.read { db throws(Problem) in
-                try Self.customer(user, db, at: now).map { Record(customer: $0) }
+                try self.customer(user, db, at: now).map { Record(customer: $0) }
             }
         }
         if !isThere { throw Authenticator.refused }
     }
 
-    private static func customer(
+    private func customer(
         _ user: UserID, _ db: any Connection, at now: Timestamp
     ) throws(Problem) -> Customer? {
         guard try db.accounts.find(user) != nil else { return nil }
@@ -152,21 +151,21 @@ final class Gatekeeper: Sendable {
         return customer
     }
 
-    static func standing(
+    func standing(
         of user: UserID, _ db: any Connection
     ) throws(Problem) -> Standing? {
         guard let subscription = try db.subscriptions.active(of: user),
             let plan = try db.plans.find(subscription.planID)
         else { return nil }
         return Standing(
-            planSlug: plan.slug, rules: Ruleset(plan.limits), expiresAt: subscription.expiresAt)
+            planSlug: plan.slug, rules: rulesets.rules(of: plan), expiresAt: subscription.expiresAt)
     }
 
     /// Turns a subscription that has run out to `expired` and falls back to the default plan.
     func settle(_ user: UserID, at now: Timestamp) async throws(Problem) {
         let standing = try await store.write { db throws(Problem) in
             try db.expireSubscription(of: user, at: now)
-            return try Self.standing(of: user, db)
+            return try self.standing(of: user, db)
         }
         setStanding(user, standing)
         didSettle(user)
@@ -179,7 +178,8 @@ final class Gatekeeper: Sendable {
     }
 
     /// A plan's limits have changed: for everybody who is on it, from the next request on.
-    func setRules(ofPlan slug: String, _ rules: Ruleset) {
+    func setRules(of plan: Plan) {
+        let (slug, rules) = (plan.slug, rulesets.rules(of: plan))
         customers.updateAll { record in
             guard let standing = record.customer.standing, standing.planSlug == slug else { return }
             record.customer.standing = Standing(

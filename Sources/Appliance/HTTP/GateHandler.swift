@@ -101,6 +101,11 @@ final class GateHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     // MARK: Answers
 
+    /// A grant's status line and the headers that every answer has.
+    private static let grantHead =
+        Array("HTTP/1.1 200 OK\r\n".utf8)
+        + SecurityFields.json.flatMap { Array("\($0.name.rawName): \($0.value)\r\n".utf8) }
+
     /// False when something has to be loaded first.
     private func answer(_ request: GateRequest, _ context: ChannelHandlerContext) -> Bool {
         guard let encoder else { return false }
@@ -112,14 +117,16 @@ final class GateHandler: ChannelDuplexHandler, RemovableChannelHandler {
         var buffer: ByteBuffer
         switch decision {
         case .cold: return false
-        case .allowed(let identity):
+        case .allowed(let caller):
+            let identity = Identity(caller)
             body.removeAll()
-            body.grant(identity, review.states)
+            identity.grant(review.states, into: &body)
             fields.removeAll(keepingCapacity: true)
+            identity.write(into: &fields)
             RateLimitFields.write(review.states, at: now, into: &fields)
             buffer = context.channel.allocator.buffer(
-                capacity: identity.head.count + fields.count + body.bytes.count + 192)
-            buffer.writeBytes(identity.head)
+                capacity: Self.grantHead.count + fields.count + body.bytes.count + 192)
+            buffer.writeBytes(Self.grantHead)
             buffer.writeBytes(fields)
             writeEnd(of: request, bodyBytes: body.bytes.count, at: now, into: &buffer)
             buffer.writeBytes(body.bytes)

@@ -62,7 +62,7 @@ extension Appliance {
         let key = APIKey(
             id: ID(at: now, using: &random), userID: caller.userID, name: label,
             publicID: text.publicID, lastFour: text.lastFour, secretHash: Self.hash(text),
-            scopes: Set(granted), limits: limits, allowedNetworks: networks,
+            scopes: Scopes(granted), limits: limits, allowedNetworks: networks,
             expiresAt: expiresAt, createdAt: now)
         let origin = call.origin
         let answer = Answer.json(.created) { $0.apiKey(key, text: text) }
@@ -90,7 +90,7 @@ extension Appliance {
         try form.finish()
         return try await changeKey(call, "api_key.updated") { key in
             if let name { key.name = name }
-            if let scopes { key.scopes = Set(scopes) }
+            if let scopes { key.scopes = Scopes(scopes) }
             if let limits { key.limits = limits ?? .none }
             if let networks { key.allowedNetworks = networks ?? [] }
             if let expiresAt { key.expiresAt = expiresAt }
@@ -179,7 +179,7 @@ extension Form {
     fileprivate mutating func scopes(_ value: JSON, of role: Account.Role) -> [Scope]? {
         list("scopes", value, max: Scope.allCases.count) { form, name, element in
             guard let scope = form.choice(name, element, Scope.self) else { return nil }
-            guard Scope.available(to: role).contains(scope) else {
+            guard Scopes.available(to: role).contains(scope) else {
                 form.refuse(name, "not_allowed", "Your role cannot give this scope away.")
                 return nil
             }
@@ -224,7 +224,7 @@ extension JSONWriter {
             json.member("name", key.name)
             json.member("prefix", APIKeyText.shownPrefix(publicID: key.publicID))
             json.member("last_four", key.lastFour)
-            json.member("scopes", key.scopes.sorted().map(\.rawValue))
+            json.member("scopes", key.scopes.words)
             json.member("limits") { $0.value(key.limits.json) }
             json.member("allowed_cidrs", key.allowedNetworks.map(\.description))
             json.member("expires_at", key.expiresAt)

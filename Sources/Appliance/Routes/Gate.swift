@@ -27,10 +27,12 @@ extension Appliance {
         while true {
             let decision = gate(query, credential, at: call.now, &review) { call.address }
             switch decision {
-            case .allowed(let identity):
-                var json = JSONWriter(capacity: identity.encoded.count + 640)
-                json.grant(identity, review.states)
-                var headers = identity.fields
+            case .allowed(let caller):
+                let identity = Identity(caller)
+                var json = JSONWriter(capacity: 1024)
+                identity.grant(review.states, into: &json)
+                var headers = SecurityFields.json
+                identity.add(to: &headers)
                 RateLimitFields.add(review.states, at: call.now, to: &headers)
                 return Answer(.ok, headers: headers, body: ByteBuffer(bytes: json.bytes))
             case .refused(let problem, let caller):

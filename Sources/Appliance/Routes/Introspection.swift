@@ -42,7 +42,7 @@ extension Appliance {
                 json.member("sub", caller.userID)
                 json.member("username", caller.account.email.description)
                 json.member(
-                    "scope", caller.identity.scopes.sorted().map(\.rawValue).joined(separator: " "))
+                    "scope", caller.scopes.words.joined(separator: " "))
                 json.member("iss", tokens.issuer)
                 if let token {
                     json.member("aud", tokens.audience)

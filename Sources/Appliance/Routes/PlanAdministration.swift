@@ -110,7 +110,7 @@ extension Appliance {
                 at: now)
             return plan
         }
-        gatekeeper.setRules(ofPlan: slug, Ruleset(plan.limits))
+        gatekeeper.setRules(of: plan)
         return .json { $0.plan(plan) }
     }
 }

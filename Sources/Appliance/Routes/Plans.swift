@@ -62,7 +62,7 @@ extension Appliance {
             }
             let answer = Answer.json { $0.subscription(subscription) }
             try call.keep(answer, db)
-            return (answer, try Gatekeeper.standing(of: caller.userID, db))
+            return (answer, try self.gatekeeper.standing(of: caller.userID, db))
         }
         standingChanged(caller.userID, standing)
         return answer

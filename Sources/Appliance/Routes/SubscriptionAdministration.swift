@@ -61,7 +61,7 @@ extension Appliance {
                 at: now)
             let answer = Answer.json(.created) { $0.subscription(subscription) }
             try call.keep(answer, db)
-            return (answer, try Gatekeeper.standing(of: id, db))
+            return (answer, try self.gatekeeper.standing(of: id, db))
         }
         standingChanged(id, standing)
         return answer
@@ -117,7 +117,7 @@ extension Appliance {
                         JSON.Member("expires_at", .text(subscription.expiresAt?.description)),
                     ]),
                 at: now)
-            return (subscription, try Gatekeeper.standing(of: subscription.userID, db))
+            return (subscription, try self.gatekeeper.standing(of: subscription.userID, db))
         }
         standingChanged(subscription.userID, standing)
         return .json { $0.subscription(subscription) }

@@ -68,7 +68,7 @@ struct LimitScenarios {
                     throw Problem.notFound("pro")
                 }
                 _ = try db.subscribe(id, to: pro, expiresAt: end, at: now)
-                return try Gatekeeper.standing(of: id, db)
+                return try server.appliance.gatekeeper.standing(of: id, db)
             }
             server.appliance.standingChanged(id, standing)
             #expect(try await server.get("/gate", ann.token).json["plan"] == .string("pro"))

@@ -31,7 +31,7 @@ struct APIKeyContract {
         let id: APIKeyID = sample.id()
         return APIKey(
             id: id, userID: user, name: "Köy", publicID: "abcdefABCDEF", lastFour: "wxyz",
-            secretHash: sample.bytes(), scopes: Set(Scope.allCases), limits: limits,
+            secretHash: sample.bytes(), scopes: Scopes(Scope.allCases), limits: limits,
             allowedNetworks: networks.compactMap { Network($0) },
             expiresAt: sample.now + .seconds(1), lastUsedAt: sample.now + .seconds(2),
             revokedAt: sample.now + .seconds(3), createdAt: sample.now)
