@@ -30,6 +30,9 @@ package final class Appliance: Sendable {
     let idempotencyRuns = IdempotencyRuns()
     /// One fold at a time.
     let turnstile = Turnstile()
+    /// Commits of one reservation, renewals of one lease: one at a time, since memory and the store
+    /// change one after the other.
+    let turnstiles = Turnstile.Row()
 
     /// Nothing is listening yet and nothing runs in the background: `serve` does both.
     package init(
@@ -96,9 +99,13 @@ package final class Appliance: Sendable {
         } catch {
             throw .internal(cause: error.description)
         }
+        // The next start looks for the two batches after the one that the store has: the batch
+        // opened here has to be the first of them.
+        var newest = folded
         if !deltas.isEmpty {
-            _ = try await store.write { db throws(Problem) in
-                try db.usage.fold(deltas, batch: folded + 2)
+            newest = folded + 2
+            _ = try await store.write { [newest] db throws(Problem) in
+                try db.usage.fold(deltas, batch: newest)
             }
             logger.notice(
                 "counts of a killed process recovered", metadata: ["counters": "\(deltas.count)"])
@@ -106,7 +113,7 @@ package final class Appliance: Sendable {
         if let aside = counters.setAside {
             logger.error("the counter file was damaged", metadata: ["set_aside": "\(aside)"])
         }
-        counters.reset(openingBatch: folded + 3)
+        counters.reset(openingBatch: newest + 1)
     }
 
     /// The HTTP server and the background work, as services of one group: the group stops the

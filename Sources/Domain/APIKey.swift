@@ -106,7 +106,9 @@ package struct APIKeyText: Sendable {
         secret = parts.secret
     }
 
-    package static func hasPrefix(_ text: String) -> Bool { text.hasPrefix(prefix) }
+    package static func hasPrefix(_ text: some StringProtocol) -> Bool {
+        text.utf8.starts(with: prefix.utf8)
+    }
 
     /// What `ApiKey.prefix` shows.
     package static func shownPrefix(publicID: String) -> String { prefix + publicID }

@@ -46,6 +46,10 @@ def server(start_for_module) -> Server:
     return start_for_module()
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "soak: long; `make soak` runs it and `make test` does not")
+
+
 def pytest_runtestloop(session):
     """Without a binary there is nothing to test: say so once."""
     if not session.config.option.collectonly:

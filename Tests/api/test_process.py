@@ -2,90 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import socket
 import stat
-import threading
-import time
 
 import httpx
 import pytest
 
 from checks import JSON, connect, eventually, media_type, ok, problem, read_response, together
 from gatehouse import BASE, authorization, new_email, new_password
-
-INTERVAL = 1.0  # limits.checkpoint_interval in these tests, seconds
-
+from load import Load, request_bytes
 
 # Ends
-
-
-class Writers:
-    """Clients that call as fast as they can until the server is gone; what they were told."""
-
-    def __init__(self, server, call, count):
-        self.server, self.call = server, call
-        self.sent, self.acknowledged = 0, []  # (when, what)
-        self.lock, self.busy = threading.Lock(), threading.Event()
-        self.begin = time.monotonic()
-        self.threads = [threading.Thread(target=self._run) for _ in range(count)]
-        for thread in self.threads:
-            thread.start()
-
-    def _run(self):
-        while True:
-            with self.lock:
-                self.sent += 1
-            try:
-                answer = self.call()
-            except (httpx.TransportError, RuntimeError):  # killed, or its client closed
-                return
-            now = time.monotonic()
-            with self.lock:
-                if answer.is_success:
-                    self.acknowledged.append((now, answer.json()))
-                if len(self.acknowledged) > 100 and now > self.begin + 2.5 * INTERVAL:
-                    self.busy.set()
-
-    def until_gone(self, server, end):
-        assert self.busy.wait(timeout=60), "too few answers"
-        moment = time.monotonic()
-        end()
-        for thread in self.threads:
-            thread.join()
-        return moment
-
-
-def test_a_kill_during_writes_loses_no_acknowledged_item(start):
-    server = start(limits_checkpoint_interval=f"{INTERVAL:g}s")
-    person = server.customer({"requests_per_month": 10_000_000})
-    body = {"name": "kept", "data": {"n": 1}}
-    writers = Writers(server, lambda: server.post("/items", person, json=body), 16)
-    moment = writers.until_gone(server, server.kill)
-    server.restart()
-    assert_counted(server, person, writers, moment)
-    kept = {item["id"]: item for item in server.everything("/items", person)}
-    for _, item in writers.acknowledged:
-        assert kept.get(item["id"]) == item
-    assert len(kept) <= writers.sent
-
-
-def test_a_kill_loses_no_more_than_one_interval_of_counts(start):
-    server = start(limits_checkpoint_interval=f"{INTERVAL:g}s")
-    person = server.customer({"requests_per_month": 10_000_000})
-    key = server.make_key(person)["key"]
-    writers = Writers(server, lambda: server.get("/gate", key), 16)
-    moment = writers.until_gone(server, server.kill)
-    server.restart()
-    assert_counted(server, person, writers, moment)
-
-
-def assert_counted(server, person, writers, moment):
-    used = server.used(person)
-    # Half an interval of slack: a checkpoint takes time, and two clocks are compared.
-    certain = sum(when < moment - 1.5 * INTERVAL for when, _ in writers.acknowledged)
-    assert certain > 0, "nothing was acknowledged early enough to prove anything"
-    assert certain <= used <= writers.sent
 
 
 def test_a_clean_stop_loses_nothing(start):
@@ -152,10 +81,13 @@ def not_serving(server):
 def test_a_server_busy_with_clients_still_ends_cleanly(start):
     server = start()
     person = server.customer({})
-    writers = Writers(server, lambda: server.get("/gate", person), 8)
-    writers.until_gone(server, server.stop)
+    request = request_bytes(server, "GET", "/gate", person)
+    load = Load(server, [itertools.repeat(request) for _ in range(8)])
+    load.until(1000, server.stop)
     server.start()
-    assert len(writers.acknowledged) <= server.used(person) <= writers.sent
+    answered = sum(client.answered for client in load.clients)
+    sent = sum(client.sent for client in load.clients)
+    assert answered <= server.used(person) <= sent
 
 
 # The first admin

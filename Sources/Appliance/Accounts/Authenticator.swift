@@ -87,7 +87,7 @@ final class Authenticator: Sendable {
         switch credential {
         case .none: .refused(Self.refused)
         case .apiKey(let text): keyCaller(text, at: now, address: address)
-        case .accessToken(let text): tokenCaller(text, at: now)
+        case .accessToken(let authorization): tokenCaller(authorization, at: now)
         }
     }
 
@@ -104,8 +104,8 @@ final class Authenticator: Sendable {
 
     // MARK: Access tokens
 
-    private func tokenCaller(_ text: String, at now: Timestamp) -> Warm {
-        guard let token = verifiedToken(text, at: now), now < token.expiresAt else {
+    private func tokenCaller(_ authorization: String, at now: Timestamp) -> Warm {
+        guard let token = verifiedToken(authorization, at: now), now < token.expiresAt else {
             return .refused(Self.refused)
         }
         let isLive: Bool? = sessions.with(token.sessionID) { live in
@@ -128,10 +128,11 @@ final class Authenticator: Sendable {
 
     /// A signature is checked once for each token. A key that is dropped from the ring takes effect
     /// here when the token expires, which is what the ring waits for before it drops a key.
-    private func verifiedToken(_ text: String, at now: Timestamp) -> AccessToken? {
-        if let known = verified.with(text, { $0 }) { return known }
+    private func verifiedToken(_ authorization: String, at now: Timestamp) -> AccessToken? {
+        if let known = verified.with(authorization, { $0 }) { return known }
+        let text = String(Credential.token(in: authorization))
         guard let token = tokens.verify(text, at: now) else { return nil }
-        verified.put(text, token)
+        verified.put(authorization, token)
         return token
     }
 

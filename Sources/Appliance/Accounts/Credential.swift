@@ -6,7 +6,9 @@ import HTTPTypes
 enum Credential: Sendable, Equatable {
     case none
     case apiKey(String)
-    case accessToken(String)
+    /// The whole `Authorization`: a token has some 600 bytes, and to look it up as it came copies
+    /// none of them.
+    case accessToken(authorization: String)
 
     /// `X-API-Key` wins over `Authorization`.
     init(apiKey: String?, authorization: String?) {
@@ -20,12 +22,18 @@ enum Credential: Sendable, Equatable {
             self = .none
             return
         }
-        self.init(bearer: String(authorization.dropFirst(Self.scheme.utf8.count)))
+        let text = Self.token(in: authorization)
+        self =
+            APIKeyText.hasPrefix(text)
+            ? .apiKey(String(text)) : .accessToken(authorization: authorization)
     }
 
     /// What stands behind `Bearer`.
-    init(bearer text: String) {
-        self = APIKeyText.hasPrefix(text) ? .apiKey(text) : .accessToken(text)
+    init(bearer text: String) { self.init(apiKey: nil, authorization: Self.scheme + text) }
+
+    static func token(in authorization: String) -> Substring {
+        authorization[
+            authorization.utf8.index(authorization.startIndex, offsetBy: scheme.utf8.count)...]
     }
 
     init(_ headers: HTTPFields) {

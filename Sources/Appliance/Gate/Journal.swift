@@ -90,9 +90,12 @@ final class Journal: Sendable {
         let newest = places.open.map(\.key.hour).max() ?? 0
         let isIdle = places.open.allSatisfy { file.isEmpty($0.number) }
         places.open.removeAll { place in
-            (isIdle || place.key.hour < newest) && file.close(place.number)
+            guard isIdle || place.key.hour < newest, file.isEmpty(place.number) else {
+                return false
+            }
+            customer.forget(place: Int64(place.number))
+            return file.close(place.number)
         }
-        if isIdle { customer.forgetPlaces() }
     }
 
     /// The customer is gone, and the counts with them.

@@ -25,6 +25,16 @@ final class Turnstile: Sendable {
         }
     }
 
+    /// One of many, always the same for the same id: calls about one thing pass one at a time, and
+    /// nearly all others beside them.
+    struct Row: Sendable {
+        private let turnstiles = (0..<64).map { _ in Turnstile() }
+
+        subscript<Noun>(id: ID<Noun>) -> Turnstile {
+            turnstiles[Int(id.low % UInt64(turnstiles.count))]
+        }
+    }
+
     private func enter() async {
         await withCheckedContinuation { continuation in
             let isFree = state.withLock { state in

@@ -71,14 +71,8 @@ extension Appliance {
         let token = form.required("fencing_token") { $0.amount("fencing_token", $1) }
         let ttl = form.seconds("ttl_seconds", in: Lease.ttlSeconds)
         let (fencingToken, span) = try form.finish(token, ttl)
-        let renewed = try await store.write { db throws(Problem) in
-            try db.leases.renew(
-                id, of: user, fencingToken: fencingToken, until: now + span, at: now)
-        }
-        guard let renewed else { throw Self.leaseLost }
-        gatekeeper.change(user) { customer in
-            _ = customer.renew(
-                id, fencingToken: fencingToken, until: renewed.expiresAt, at: now)
+        let renewed = try await turnstiles[id].pass { () throws(Problem) in
+            try await self.renew(id, of: user, fencingToken, until: now + span, at: now)
         }
         let (inUse, limit) = try await gatekeeper.look(user, at: now) { customer in
             (
@@ -87,6 +81,32 @@ extension Appliance {
             )
         }
         return .json { $0.lease(renewed, inUse: inUse, limit: limit) }
+    }
+
+    /// In memory first: a lease that ran out there a moment ago may have been given to another.
+    private func renew(
+        _ id: LeaseID, of user: UserID, _ fencingToken: Int64, until end: Timestamp,
+        at now: Timestamp
+    ) async throws(Problem) -> Lease {
+        let before = try await gatekeeper.look(user, at: now) { customer in
+            let before = customer.leases.live.first { $0.id == id }
+            let renewed = customer.renew(id, fencingToken: fencingToken, until: end, at: now)
+            return renewed == nil ? nil : before
+        }
+        guard let before else { throw Self.leaseLost }
+        do throws(Problem) {
+            let renewed = try await store.write { db throws(Problem) in
+                try db.leases.renew(id, of: user, fencingToken: fencingToken, until: end, at: now)
+            }
+            guard let renewed else { throw Self.leaseLost }
+            return renewed
+        } catch {
+            gatekeeper.change(user) { customer in
+                _ = customer.renew(
+                    id, fencingToken: fencingToken, until: before.expiresAt, at: now)
+            }
+            throw error
+        }
     }
 
     /// The token stands in the body or, for clients whose DELETE has none, in the query.
@@ -101,12 +121,16 @@ extension Appliance {
         guard let fencingToken else {
             throw .invalid("fencing_token", "required", "This field is needed.")
         }
-        let released = try await store.write { db throws(Problem) in
-            try db.leases.release(id, of: user, fencingToken: fencingToken, at: now)
+        return try await turnstiles[id].pass { () throws(Problem) in
+            let released = try await self.store.write { db throws(Problem) in
+                try db.leases.release(id, of: user, fencingToken: fencingToken, at: now)
+            }
+            guard released != nil else { throw Self.leaseLost }
+            self.gatekeeper.change(user) {
+                _ = $0.release(id, fencingToken: fencingToken, at: now)
+            }
+            return .noContent
         }
-        guard released != nil else { throw Self.leaseLost }
-        gatekeeper.change(user) { _ = $0.release(id, fencingToken: fencingToken, at: now) }
-        return .noContent
     }
 
     /// A lease that never was is lost too: what a holder has to do is the same.

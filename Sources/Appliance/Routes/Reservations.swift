@@ -60,6 +60,14 @@ extension Appliance {
         var form = try await call.form()
         let amount = form.required("amount") { $0.amount("amount", $1) }
         let units = try form.finish(amount)
+        return try await turnstiles[id].pass { () throws(Problem) in
+            try await self.commit(id, units, by: caller, at: now)
+        }
+    }
+
+    private func commit(
+        _ id: ReservationID, _ units: Int64, by caller: Caller, at now: Timestamp
+    ) async throws(Problem) -> Answer {
         let user = caller.userID
         let held = try await gatekeeper.look(user, at: now) { $0.reservation(id, at: now) }
         guard let held else { return try await settled(id, of: user, units) }

@@ -35,7 +35,7 @@ extension Appliance {
         }
         for (event, isNew) in zip(events, isNew) where isNew {
             gatekeeper.change(event.user) { customer in
-                for owner in [nil, event.key] where owner == nil || event.key != nil {
+                for owner in event.key.map({ [nil, $0] }) ?? [nil] {
                     customer.edit(owner) {
                         $0.add(event.value, of: event.metric, usedAt: event.at, at: now)
                     }

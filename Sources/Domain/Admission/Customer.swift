@@ -71,10 +71,10 @@ package struct Customer: Equatable, Sendable {
         }
     }
 
-    /// The journal has given every place back.
-    package mutating func forgetPlaces() {
-        account.forgetPlaces()
-        for key in keys.keys { edit(key) { $0.forgetPlaces() } }
+    /// The journal has given a place back: it may be another customer's by the next request.
+    package mutating func forget(place: Int64) {
+        account.forget(place)
+        for key in keys.keys { edit(key) { $0.forget(place) } }
     }
 
     /// Lets time act: what has ended gives itself back, and rates go on from where a clock is that

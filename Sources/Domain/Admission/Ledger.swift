@@ -29,8 +29,8 @@ package struct Ledger: Equatable, Sendable {
         edit(metric, at: now) { $0.add(cost, usedAt: then, at: now) }
     }
 
-    mutating func forgetPlaces() {
-        for index in meters.indices { meters[index].forgetPlace() }
+    mutating func forget(_ place: Int64) {
+        for index in meters.indices { meters[index].forget(place) }
     }
 
     mutating func follow(_ now: Timestamp) {

@@ -65,7 +65,7 @@ package struct Meter: Equatable, Sendable {
         tally.setPlace(place, hourIndex: hourIndex)
     }
 
-    mutating func forgetPlace() { tally.forgetPlace() }
+    mutating func forget(_ place: Int64) { tally.forget(place) }
 
     mutating func add(_ cost: Int64, usedAt then: Timestamp, at now: Timestamp) {
         tally.add(cost, usedAt: then, at: now)

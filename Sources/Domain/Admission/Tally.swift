@@ -86,7 +86,9 @@ package struct Tally: Equatable, Sendable {
         if hourIndex == hour.index { self.place = place }
     }
 
-    mutating func forgetPlace() { place = nil }
+    mutating func forget(_ gone: Int64) {
+        if place == gone { place = nil }
+    }
 
     /// Counts what was used at an earlier moment, in the windows that still hold it.
     mutating func add(_ cost: Int64, usedAt then: Timestamp, at now: Timestamp) {
