@@ -28,6 +28,10 @@ package protocol Connection: AnyObject {
     /// Runs a statement; returns how many rows it changed.
     @discardableResult
     func execute(_ sql: SQL) throws(Problem) -> Int
+
+    /// Runs a statement once for each row of values: `$1` is a row's first. The numbers stand in
+    /// the statement in their order, since to SQLite they are names that it numbers as they come.
+    func execute(_ sql: SQL, each rows: [[SQL.Value]]) throws(Problem)
 }
 
 extension Connection {

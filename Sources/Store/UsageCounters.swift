@@ -51,29 +51,44 @@ package struct UsageCounters {
     /// An account that was deleted meanwhile is passed over: its counts went with it. A counter
     /// stays between 0 and 2^53, the largest integer that is ever sent.
     package func add(_ deltas: [UsageDelta]) throws(Problem) {
-        let most = JSON.integerMax
+        var periods: (hour: Int64, texts: [SQL.Value])?
+        var rows: [[SQL.Value]] = []
+        rows.reserveCapacity(deltas.count)
         for delta in deltas {
             let key = delta.key
+            // Nearly all deltas of a fold are of one hour.
+            if periods?.hour != key.hour { periods = (key.hour, Self.periods(of: key.hour)) }
             // Within these bounds no sum leaves 64 bits; a fold that fails would fail for ever.
-            let value = min(max(delta.value, -most), most)
-            let start = Window.hour.start(of: key.hour)
-            for window in Window.allCases {
-                let period = window.period(window.index(of: start))
-                try db.execute(
-                    """
-                    INSERT INTO usage_counters (user_id, key_id, metric, granularity, period, value)
-                    SELECT id, \(key.key?.description ?? ""), \(key.metric),
-                        \(window.rawValue), \(period), \(max(0, value))
-                    FROM users WHERE id = \(key.user)
-                    ON CONFLICT (user_id, key_id, metric, granularity, period) DO UPDATE
-                        SET value = CASE
-                            WHEN usage_counters.value + \(value) < 0 THEN 0
-                            WHEN usage_counters.value + \(value) > \(most) THEN \(most)
-                            ELSE usage_counters.value + \(value) END
-                    """)
-            }
+            let value = min(max(delta.value, -JSON.integerMax), JSON.integerMax)
+            rows.append(
+                [
+                    .text(key.key?.description ?? ""), .text(key.metric), .integer(max(0, value)),
+                ] + (periods?.texts ?? []) + [
+                    .text(key.user.description), .integer(value), .integer(JSON.integerMax),
+                ])
         }
+        try db.execute(Self.addition, each: rows)
     }
+
+    /// The hour, and the day and the month that hold it.
+    private static func periods(of hour: Int64) -> [SQL.Value] {
+        let start = Window.hour.start(of: hour)
+        return [Window.hour, .day, .month].map { .text($0.period($0.index(of: start))) }
+    }
+
+    /// All three windows of a delta in one statement: this runs for each customer who was active in
+    /// the last second.
+    private static let addition: SQL = """
+        INSERT INTO usage_counters (user_id, key_id, metric, granularity, period, value)
+        SELECT u.id, $1, $2, w.column1, w.column2, $3
+        FROM users u, (VALUES ('hour', $4), ('day', $5), ('month', $6)) w
+        WHERE u.id = $7
+        ON CONFLICT (user_id, key_id, metric, granularity, period) DO UPDATE
+            SET value = CASE
+                WHEN usage_counters.value + $8 < 0 THEN 0
+                WHEN usage_counters.value + $8 > $9 THEN $9
+                ELSE usage_counters.value + $8 END
+        """
 
     /// The counters of the windows that hold `now`.
     package func current(of user: UserID, at now: Timestamp) throws(Problem) -> [Entry] {

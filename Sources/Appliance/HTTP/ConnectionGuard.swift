@@ -110,7 +110,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
                 return
             }
             // A proxy and we might each pick another one of two hosts (RFC 9112, 3.2).
-            guard head.headers[canonicalForm: "host"].count <= 1 else {
+            guard !Self.hasTwoHosts(head.headers) else {
                 refuse(context, .badRequest, "There is more than one Host.")
                 return
             }
@@ -123,6 +123,14 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             deadline = .now() + bounds.idle
         }
         context.fireChannelRead(data)
+    }
+
+    private static func hasTwoHosts(_ headers: HTTPHeaders) -> Bool {
+        var count = 0
+        for (name, _) in headers where name.utf8.count == 4 && name.lowercased() == "host" {
+            count += 1
+        }
+        return count > 1
     }
 
     func write(

@@ -148,7 +148,7 @@ extension Migration {
         """,
         """
         CREATE INDEX usage_counters_by_period
-            ON usage_counters (granularity, period, metric, value) WHERE key_id = ''
+            ON usage_counters (granularity, period, metric) WHERE key_id = ''
         """,
         """
         CREATE TABLE rate_states (

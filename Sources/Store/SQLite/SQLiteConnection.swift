@@ -108,6 +108,20 @@ final class SQLiteConnection: Connection {
         }
     }
 
+    func execute(_ sql: SQL, each rows: [[SQL.Value]]) throws(Problem) {
+        do throws(SQLiteError) {
+            try checkTransaction()
+            let statement = try prepared(sql.text)
+            for row in rows {
+                defer { statement.reset() }
+                try statement.bind(row)
+                try finish(statement)
+            }
+        } catch {
+            throw error.problem
+        }
+    }
+
     // MARK: For the driver itself
 
     /// Runs a statement of the driver's own, such as BEGIN or a pragma, from the cache.

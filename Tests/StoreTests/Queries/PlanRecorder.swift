@@ -57,4 +57,9 @@ final class PlanRecorder: Connection {
         try explain(sql)
         return try connection.execute(sql)
     }
+
+    func execute(_ sql: SQL, each rows: [[SQL.Value]]) throws(Problem) {
+        try explain(sql)
+        try connection.execute(sql, each: rows)
+    }
 }
