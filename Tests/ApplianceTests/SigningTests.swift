@@ -126,4 +126,74 @@ struct SigningTests {
         let new = AccessTokens(keys: second, issuer: "i", audience: "a", ttl: .seconds(900))
         #expect(new.verify(text, at: Self.now) == nil)
     }
+
+    /// The token with its claims changed, signed with the right key: the claims alone decide.
+    private static func resigned(
+        _ text: String, _ tokens: AccessTokens, _ change: (inout [JSON.Member]) -> Void
+    ) throws -> String {
+        let parts = text.split(separator: ".").map(String.init)
+        let claims = try JSONParser.parse(try #require(Base64URL.decode(parts[1].utf8)))
+        guard case .object(var members) = claims else { return "" }
+        change(&members)
+        let message = parts[0] + "." + Base64URL.encode(JSON.object(members).encoded.utf8)
+        let signature = try tokens.keys.active().sign(Array(message.utf8))
+        return message + "." + Base64URL.encode(signature)
+    }
+
+    @Test("a token without one of its claims, or with a wrong one, is refused")
+    func everyClaimCounts() throws {
+        let folder = try TemporaryFolder()
+        let tokens = try Self.tokens(.edDSA, folder)
+        let (text, _) = try Self.issue(tokens)
+        let same = try Self.resigned(text, tokens) { _ in }
+        #expect(tokens.verify(same, at: Self.now) != nil)
+        let later = JSON.integer(Self.now.seconds + 61)
+        let wrong: [(String, [JSON])] = [
+            ("iss", [.string("https://a.example.org"), .array([.string("https://a.example")])]),
+            ("aud", [.string("other"), .string("")]), ("sub", [.string("ann"), .string("")]),
+            ("sid", [.string("1"), .integer(1)]), ("jti", [.string(""), .integer(1)]),
+            ("iat", [later, .string("0")]), ("exp", [.integer(Self.now.seconds), .string("9")]),
+            ("roles", [.array([]), .array([.string("owner")]), .string("admin")]),
+            ("token_version", [.string("0")]), ("gen", [.null]),
+        ]
+        for (name, values) in wrong {
+            let lacking = try Self.resigned(text, tokens) { $0.removeAll { $0.name == name } }
+            #expect(tokens.verify(lacking, at: Self.now) == nil, "without \(name)")
+            for value in values {
+                let altered = try Self.resigned(text, tokens) { members in
+                    members.removeAll { $0.name == name }
+                    members.append(JSON.Member(name, value))
+                }
+                #expect(tokens.verify(altered, at: Self.now) == nil, "\(name): \(value)")
+            }
+        }
+        let early = try Self.resigned(text, tokens) { $0.append(JSON.Member("nbf", later)) }
+        #expect(tokens.verify(early, at: Self.now) == nil)
+    }
+
+    @Test("a retired key is trusted until its last token has ended, and not longer")
+    func retiredKey() throws {
+        let folder = try TemporaryFolder()
+        let tokens = try Self.tokens(.edDSA, folder)
+        let (text, _) = try Self.issue(tokens)
+        let retired = try tokens.keys.active().id
+        try tokens.keys.rotate(at: Self.now)
+        let last = Self.now + .seconds(959)
+        #expect(tokens.verify(text, at: Self.now + .seconds(899)) != nil)
+        #expect(tokens.keys.find(retired, at: last) != nil)
+        #expect(tokens.keys.jwks(at: last)["keys"]?.elements.count == 2)
+        let after = Self.now + .seconds(960)
+        #expect(tokens.keys.find(retired, at: after) == nil)
+        #expect(tokens.keys.jwks(at: after)["keys"]?.elements.count == 1)
+        // However fresh a token of it claims to be.
+        let key = try #require(tokens.keys.find(retired, at: last))
+        let fresh = try Self.resigned(text, tokens) { members in
+            members.removeAll { $0.name == "exp" }
+            members.append(JSON.Member("exp", .integer(Self.now.seconds + 9000)))
+        }
+        let message = fresh.split(separator: ".").dropLast().joined(separator: ".")
+        let signature = Base64URL.encode(try key.sign(Array(message.utf8)))
+        #expect(tokens.verify(message + "." + signature, at: last) != nil)
+        #expect(tokens.verify(message + "." + signature, at: after) == nil)
+    }
 }

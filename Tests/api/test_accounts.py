@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 import unicodedata
 
 import pytest
 
 from checks import TIME, TOKEN_PAIR, USER, UUID_V7
-from checks import invalid, ok, problem, same_but_for_the_request, together, unauthorized
+from checks import eventually, invalid, ok, problem, same_but_for_the_request, together
+from checks import unauthorized
 from gatehouse import PASSWORD_MARK, new_email, new_password
 
 
@@ -116,6 +118,17 @@ def test_a_wrong_password_and_an_unknown_user_get_the_same_answer(server):
     unknown = sign_in(server, new_email(), new_password())
     problem(wrong, 401, "invalid_credentials")
     same_but_for_the_request(wrong, unknown)
+
+
+def test_a_banned_user_gets_the_answers_of_an_unknown_one(server):
+    person, stranger = server.person(), new_email()
+    ok(server.patch(f"/admin/users/{person.id}", server.admin(), {"is_active": False}))
+    unknown = sign_in(server, stranger, new_password())
+    for password in (person.password, new_password()):
+        same_but_for_the_request(sign_in(server, person.email, password), unknown)
+    for path in ("/auth/forgot-password", "/auth/resend-verification"):
+        answers = [server.post(path, json={"email": email}) for email in (person.email, stranger)]
+        same_but_for_the_request(*answers)
 
 
 def test_me_is_who_signed_in(server):
@@ -236,6 +249,24 @@ def test_guessing_a_password_is_throttled_whatever_address_is_claimed(start):
     statuses = [answer.status_code for answer in answers]
     assert statuses[0] == 401 and set(statuses) == {401, 429}
     problem(answers[statuses.index(429)], 429, "rate_limited")
+
+
+def test_a_run_of_wrong_passwords_outlives_a_kill(start):
+    server = start(limits_auth_enabled="true", limits_checkpoint_interval="50ms")
+    address, password = new_email(), new_password()
+    server.register(address, password)
+    for _ in range(10):
+        problem(sign_in(server, address, new_password()), 401, "invalid_credentials")
+
+    def saved():
+        query = "SELECT backlog FROM rate_states WHERE name LIKE 'login:%'"
+        with sqlite3.connect(f"file:{server.database()}?mode=ro", uri=True) as store:
+            return ("10",) in store.execute(query).fetchall()
+
+    eventually(saved, what="the tenth guess in the store")
+    server.kill()
+    server.start()
+    problem(sign_in(server, address, password), 429, "rate_limited")
 
 
 def test_the_number_of_reset_mails_is_throttled(start):

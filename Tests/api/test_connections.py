@@ -88,6 +88,9 @@ CHUNKED = "Transfer-Encoding: chunked\r\n\r\n"
     [
         "GET /healthz HTTP/1.1\r\n{host}\r\nHost: other\r\n\r\n",
         "GET /healthz HTTP/1.1\r\n{host}\r\nX-Folded: a\r\n b\r\n\r\n",
+        "GET /healthz HTTP/1.1\n{host}\n\n",
+        "GET /healthz HTTP/1.1\r\n{host}\r\nX-Bare: a\nX-Hidden: b\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\n{host}\r\nX-Bare: a\rX-Hidden: b\r\n\r\n",
         "GET /healthz HTTP/1.1\r\n{host}\r\nX Space: a\r\n\r\n",
         "GET /healthz HTTP/1.1\r\n{host}\r\nX-Space : a\r\n\r\n",
         "POST /healthz HTTP/1.1\r\n{host}\r\n" + CHUNKED + "zz\r\n\r\n",

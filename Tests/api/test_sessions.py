@@ -64,6 +64,44 @@ def test_anothers_session_is_not_there(server):
     ok(server.get("/me", person))
 
 
+def audited(server, person, action):
+    parameters = {"target": f"user:{person.id}", "action": action}
+    return ok(server.get("/admin/audit-logs", server.admin(), params=parameters))["items"]
+
+
+def test_each_end_of_a_session_is_audited_with_who_ended_it(server):
+    person = server.person()
+    other, third = server.again(person), server.again(person)
+    sessions = ok(server.get("/me/sessions", other))["items"]
+    other_id = next(session["id"] for session in sessions if session["current"])
+    ok(server.delete(f"/me/sessions/{other_id}", person), 204)
+    ok(server.post("/auth/logout", json={"refresh_token": third.refresh_token}), 204)
+    rows = audited(server, person, "session.ended")
+    assert [row["actor"] for row in rows] == [f"user:{person.id}"] * 2
+    assert rows[1]["meta"]["session"] == other_id
+    ok(server.delete("/me/sessions", person), 204)
+    [all_others] = audited(server, person, "session.ended_all")
+    assert all_others["actor"] == f"user:{person.id}"
+
+
+def test_an_admin_ends_all_sessions_of_a_user_and_it_is_audited(server):
+    person, bystander = server.person(), server.person()
+    both = [person, server.again(person)]
+    path = f"/admin/users/{person.id}/revoke-sessions"
+    problem(server.post(path, bystander), 403, "forbidden")
+    problem(server.post(path, server.with_role("support")), 403, "forbidden")
+    ok(server.get("/me", person))
+    ok(server.post(path, server.admin()), 204)
+    for ended in both:
+        unauthorized(server.get("/me", ended))
+        refresh = server.post("/auth/refresh", json={"refresh_token": ended.refresh_token})
+        assert refresh.status_code == 401
+    ok(server.get("/me", bystander))
+    [row] = audited(server, person, "session.ended_all")
+    assert (row["actor"], row["meta"]) == (f"user:{server.admin().id}", {"sessions": 2})
+    server.again(person)
+
+
 def test_a_forgotten_password_is_reset_by_mail_and_ends_every_session(server):
     person = server.person()
     ok_202(server.post("/auth/forgot-password", json={"email": person.email}))
@@ -93,6 +131,24 @@ def test_a_reset_link_dies_when_the_password_is_changed(server):
     body = {"current_password": person.password, "new_password": new_password()}
     ok(server.post("/me/password", person, json=body), 204)
     problem(reset(server, token, new_password()), 400, "invalid_token")
+
+
+def test_a_reset_link_dies_when_the_address_is_changed(server):
+    person = server.person()
+    ok_202(server.post("/auth/forgot-password", json={"email": person.email}))
+    token = server.mailed_token(person.email, "reset-password")
+    body = {"email": new_email(), "current_password": person.password}
+    ok(server.patch("/me", person, body))
+    problem(reset(server, token, new_password()), 400, "invalid_token")
+    server.login(body["email"], person.password)
+
+
+def test_only_the_newest_reset_link_works(server):
+    person = server.person()
+    ok_202(server.post("/auth/forgot-password", json={"email": person.email}))
+    first = server.mailed_token(person.email, "reset-password")
+    ok_202(server.post("/auth/forgot-password", json={"email": person.email}))
+    problem(reset(server, first, new_password()), 400, "invalid_token")
 
 
 @pytest.mark.parametrize("token", ["", "x", "\u0007", "0" * 43, "' OR 1=1 --"])

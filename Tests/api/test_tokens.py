@@ -207,6 +207,11 @@ def test_signing_out_everywhere_ends_every_session(server):
         unauthorized(server.get("/me", session))
 
 
+def test_signing_out_with_a_token_that_never_was_tells_nothing(server):
+    for token in ("ghr_" + "0" * 43, "x"):
+        ok(server.post("/auth/logout", json={"refresh_token": token}), 204)
+
+
 def test_a_refresh_answers_a_new_pair(server):
     person = server.person()
     pair = ok(refresh(server, person.refresh_token))

@@ -64,7 +64,6 @@ extension Appliance {
         }
         authenticator.forget(account: account.id)
         authenticator.forget(sessions: ended)
-        throttle.forgive(.login, account.email.description)
         mail(.passwordChanged(publicURL: configuration.publicURL), to: account.email, at: now)
     }
 
@@ -100,15 +99,16 @@ extension Appliance {
     func confirm(
         _ password: Secret, of caller: Caller, at now: Timestamp
     ) async throws(Problem) -> String {
-        try throttle.take(Throttle.Guess.password, "\(caller.userID)", at: now)
         let user = caller.userID
         let hash = try await store.read { db throws(Problem) in
             try db.accounts.credentials(user)?.passwordHash
         }
+        let subject = "\(user) \(hash ?? "")"
+        try throttle.take(Throttle.Guess.password, subject, at: now)
         guard try await hasher.verify(password, against: hash), let hash else {
             throw Problem(.invalidCredentials, "The current password is wrong.")
         }
-        throttle.forgive(.password, "\(user)")
+        throttle.forgive(.password, subject)
         return hash
     }
 

@@ -25,6 +25,10 @@ extension Appliance {
         let mustVerify = configuration.auth.requireVerifiedEmail
         let snapshot = try await store.write { db throws(Problem) -> AccountSnapshot? in
             guard try self.insert(account, passwordHash: hash, db, at: now) else {
+                // A row here too: the time of an answer must not tell (security E2).
+                try db.audit.append(
+                    origin.event("user.register_refused", by: .anonymous, on: "user:unknown"),
+                    at: now)
                 if mustVerify { try keep(.verificationSent, db) }
                 return nil
             }
@@ -113,9 +117,13 @@ extension Appliance {
         try throttleMail(to: email, from: origin, at: now)
         let token = OpaqueToken()
         let isWanted = try await store.write { db throws(Problem) -> Bool in
-            guard let account = try db.accounts.find(email), account.isActive,
-                !account.isEmailVerified
-            else { return false }
+            let account = try db.accounts.find(email)
+            try db.audit.append(
+                origin.event(
+                    "user.verification_requested", by: .anonymous,
+                    on: account.map { "user:\($0.id)" } ?? "user:unknown"),
+                at: now)
+            guard let account, account.isActive, !account.isEmailVerified else { return false }
             try self.insertVerification(token, of: account, db, at: now)
             return true
         }

@@ -20,11 +20,13 @@ extension Appliance {
             guard let credentials, let address else { return (credentials, false) }
             return (credentials, try db.sessions.isKnown(address, to: credentials.account.id))
         }
-        // An owner at a known address is counted apart: strangers' guesses cannot lock them out.
-        let subject = email.description + (isKnown ? " " + (address ?? "") : "")
+        let hash = credentials?.passwordHash
+        // An owner at a known address is counted apart: strangers' guesses cannot lock them out. And
+        // guesses are at one password: a new one begins a new run everywhere (security L2).
+        let subject = [email.description, isKnown ? address ?? "" : "", hash ?? ""]
+            .joined(separator: " ")
         try throttle.take(Throttle.Guess.login, subject, at: now)
 
-        let hash = credentials?.passwordHash
         let isRight = try await hasher.verify(password, against: hash)
         guard isRight, let credentials, let hash, credentials.account.isActive else {
             try await recordFailure(credentials?.account, from: origin, at: now)

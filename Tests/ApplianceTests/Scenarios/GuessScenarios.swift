@@ -68,4 +68,51 @@ struct GuessScenarios {
             #expect(refused.retryAfter == 360)
         }
     }
+
+    /// A new password by mail.
+    private static func reset(_ server: TestServer, _ email: String) async throws {
+        let body = JSON.object([JSON.Member("email", .string(email))])
+        #expect(try await server.post("/auth/forgot-password", body).status == 202)
+        let token = try await server.mailedToken(to: email, page: "reset-password")
+        let new = JSON.object([
+            JSON.Member("token", .string(token)),
+            JSON.Member("password", .string("another horse battery staple")),
+        ])
+        #expect(try await server.post("/auth/reset-password", new).status == 204)
+    }
+
+    @Test("a reset opens the account also where its owner signed in from before")
+    func resetAtKnownAddress() async throws {
+        try await TestServer.run { server async throws in
+            let ann = try await server.person()
+            try await Self.fail(server, ann.email, times: 10)
+            #expect(try await server.login(ann.email).status == 429)
+            try await Self.reset(server, ann.email)
+            let login = try await server.login(
+                ann.email, password: "another horse battery staple")
+            #expect(login.status == 200)
+        }
+    }
+
+    @Test("a reset ends a run of wrong current passwords too")
+    func resetForgivesCurrentPassword() async throws {
+        try await TestServer.run { server async throws in
+            let thief = try await server.person()
+            for _ in 0..<100 {
+                try server.appliance.throttle.take(
+                    Throttle.Guess.password, thief.id, at: server.clock.now)
+                server.clock.advance(.seconds(900))
+            }
+            try await Self.reset(server, thief.email)
+            let new = "another horse battery staple"
+            let owner = try TestServer.person(
+                try await server.login(thief.email, password: new), thief.email)
+            let change = JSON.object([
+                JSON.Member("current_password", .string(new)),
+                JSON.Member("new_password", .string("one more horse battery staple")),
+            ])
+            let answer = try await server.post("/me/password", change, owner.token)
+            #expect(answer.status == 204, "\(answer.text)")
+        }
+    }
 }
