@@ -48,8 +48,8 @@ class Case:
 def start(*command: str | Path, **settings: str) -> subprocess.Popen:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GATEHOUSE_")}
     return subprocess.Popen(
-        [str(word) for word in command], env=environment | settings, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        [str(word) for word in command], env=environment | settings, cwd="/",
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
 
 
@@ -76,8 +76,8 @@ def call(base: str, path: str, body: dict, token: str = "") -> dict:
 
 
 def microseconds(text: str) -> float:
-    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s)", text).groups()
-    return float(number) * {"us": 1, "ms": 1e3, "s": 1e6}[unit]
+    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text).groups()
+    return float(number) * {"us": 1, "ms": 1e3, "s": 1e6, "m": 6e7}[unit]
 
 
 def cpu_seconds(process: subprocess.Popen) -> float:
