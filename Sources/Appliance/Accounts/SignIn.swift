@@ -21,8 +21,8 @@ extension Appliance {
             return (credentials, try db.sessions.isKnown(address, to: credentials.account.id))
         }
         let hash = credentials?.passwordHash
-        // An owner at a known address is counted apart: strangers' guesses cannot lock them out. And
-        // guesses are at one password: a new one begins a new run everywhere (security L2).
+        // An owner at a known address is counted apart: strangers' guesses cannot lock them out.
+        // And guesses are at one password: a new one begins a new run everywhere (security L2).
         let subject = [email.description, isKnown ? address ?? "" : "", hash ?? ""]
             .joined(separator: " ")
         try throttle.take(Throttle.Guess.login, subject, at: now)

@@ -43,7 +43,7 @@ struct TestClient: Sendable {
             fields.add(name: "Content-Length", value: String(body?.count ?? 0))
             let head = HTTPRequestHead(
                 version: .http1_1, method: .init(rawValue: method), uri: path, headers: fields)
-            // At once: a server that answers a head and closes would cut what is still to be written.
+            // At once: a server that answers a head and closes would cut what is still to come.
             let content = body.map {
                 [HTTPClientRequestPart.body(.byteBuffer(ByteBuffer(bytes: $0)))]
             }
