@@ -17,7 +17,10 @@ DAY = 86_400_000
 # One request for each key, made when it is first needed; every key in its turn.
 WRK = """
 local keys, made, at = {}, {}, 0
-for key in io.lines("KEYS") do keys[#keys + 1] = key end
+for key in io.lines("KEYS") do
+    keys[#keys + 1] = key
+    if #keys == COUNT then break end
+end
 request = function()
     at = at % #keys + 1
     local text = made[at]
@@ -45,7 +48,7 @@ def uuid7(at: int, number: int) -> str:
 
 
 def seed(data: Path, count: int) -> Path:
-    """Puts `count` customers with a key each on the plan `bench`; returns a wrk script."""
+    """Puts `count` customers with a key each on the plan `bench`; returns the file of keys."""
     store = sqlite3.connect(data / "gatehouse.db")
     [plan] = store.execute("SELECT id FROM plans WHERE slug = 'bench'").fetchone()
     now = int(time.time() * 1000)
@@ -57,9 +60,14 @@ def seed(data: Path, count: int) -> Path:
             file.writelines(f"{text}\n" for _, _, text in made)
             insert(store, plan, now, numbers, made)
     store.close()
-    script = data.parent / "rotate.lua"
-    script.write_text(WRK.replace("KEYS", str(keys)))
-    return script
+    return keys
+
+
+def script(keys: Path, count: int) -> Path:
+    """A wrk script that asks for the first `count` customers in turn."""
+    path = keys.parent / f"rotate-{count}.lua"
+    path.write_text(WRK.replace("KEYS", str(keys)).replace("COUNT", str(count)))
+    return path
 
 
 def secrets(number: int) -> tuple[str, str, str]:

@@ -21,7 +21,7 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from customers import seed
+from customers import script, seed
 
 ROOT = Path(__file__).parents[1]
 GATEHOUSE = ROOT / ".build/release/gatehouse"
@@ -188,14 +188,15 @@ def run(rounds: int, seconds: int) -> None:
                 process.wait()
 
 
-def warm(url: str, script: Path, count: int) -> float:
+def warm(url: str, keys: Path, count: int) -> float:
     """Until every customer was asked for once; seconds."""
     begin = time.monotonic()
     asked = 0
     length = 5 + count // 10_000
     while asked < count:
         text = subprocess.run(
-            ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{length}s", "-s", str(script), url],
+            ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{length}s",
+             "-s", str(script(keys, count)), url],
             capture_output=True, text=True, check=True,
         ).stdout  # fmt: skip
         # Each run begins with the first key again: one that passes them all is enough.
@@ -203,8 +204,8 @@ def warm(url: str, script: Path, count: int) -> float:
     return time.monotonic() - begin
 
 
-def customers(counts: list[int], rounds: int, seconds: int) -> None:
-    """The gate with so many customers, each asked for in turn, all of them in memory."""
+def customers(counts: list[int], active: int, rounds: int, seconds: int) -> None:
+    """The gate with so many customers in memory, of whom `active` are asked for in turn."""
     cases: list[tuple[int, Case, str]] = []
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -222,13 +223,14 @@ def customers(counts: list[int], rounds: int, seconds: int) -> None:
                 prepare(base + "/api/v1", data)
                 server.terminate()
                 server.wait()
-                script = seed(data, count)
+                keys = seed(data, count)
                 server = start(*command, **settings)
                 wait_for(base + "/readyz")
                 before = memory(server)
-                took = warm(base, script, count)
+                took = warm(base, keys, count)
                 said = f"{before} before, {memory(server)} after all were asked for ({took:.0f} s)"
-                cases.append((count, Case(f"{count:,}", base, server, "", str(script)), said))
+                asked = script(keys, min(count, active or count))
+                cases.append((count, Case(f"{count:,}", base, server, "", str(asked)), said))
             for _ in range(rounds):
                 for _, case, _ in cases:
                     measure(case, seconds)
@@ -254,8 +256,13 @@ if __name__ == "__main__":
     parser.add_argument(
         "--customers", type=int, nargs="+", help="instead: the gate with so many customers"
     )
+    parser.add_argument(
+        "--active", type=int, default=0, help="of whom so many are asked for (default: all)"
+    )
     arguments = parser.parse_args()
     if arguments.customers:
-        customers(arguments.customers, arguments.rounds, arguments.seconds)
+        customers(
+            arguments.customers, arguments.active, arguments.rounds, arguments.seconds
+        )
     else:
         run(arguments.rounds, arguments.seconds)

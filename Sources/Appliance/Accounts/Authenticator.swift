@@ -260,12 +260,29 @@ final class Authenticator: Sendable {
 
     // MARK: Notes for the store
 
+    /// Uses that one fold writes: some 20 ms of the writer. The rest waits for the next; a use is
+    /// told to the minute.
+    private static let usesEach = 2000
+
     func takeNotes() -> Notes {
         notes.withLock { notes in
-            let taken = notes
-            notes = Notes()
+            var taken = Notes()
+            swap(&taken.deliveries, &notes.deliveries)
+            taken.sessionUses = Self.take(from: &notes.sessionUses)
+            taken.keyUses = Self.take(from: &notes.keyUses)
             return taken
         }
+    }
+
+    private static func take<Key>(from uses: inout [Key: Timestamp]) -> [Key: Timestamp] {
+        var taken: [Key: Timestamp] = [:]
+        guard uses.count > usesEach else {
+            swap(&taken, &uses)
+            return taken
+        }
+        for (key, at) in uses.prefix(usesEach) { taken[key] = at }
+        for key in taken.keys { uses[key] = nil }
+        return taken
     }
 
     /// The store did not take them; what was noted since wins.
