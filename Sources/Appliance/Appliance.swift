@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import ServiceLifecycle
 import Store
+import Synchronization
 
 /// The whole appliance, wired. The daemon runs it, and tests start the same value.
 package final class Appliance: Sendable {
@@ -33,6 +34,8 @@ package final class Appliance: Sendable {
     /// Commits of one reservation, renewals of one lease: one at a time, since memory and the store
     /// change one after the other.
     let turnstiles = Turnstile.Row()
+    /// One backup at a time.
+    let isBackingUp = Mutex(false)
 
     /// Nothing is listening yet and nothing runs in the background: `serve` does both.
     package init(

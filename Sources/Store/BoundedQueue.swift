@@ -11,6 +11,7 @@ final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
     private let arrived = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var waiting: [Element] = []
     private var isClosed = false
+    private var isWoken = false
     private let capacity: Int
 
     init(capacity: Int) {
@@ -38,13 +39,27 @@ final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
         }
     }
 
+    /// Makes a `take` that waits, or the next one, return without an element. False once closed.
+    func wake() -> Bool {
+        locked {
+            guard !isClosed else { return false }
+            isWoken = true
+            pthread_cond_signal(arrived)
+            return true
+        }
+    }
+
     /// Up to `most` elements, the oldest first; waits for the first. Nil once closed and drained.
-    func take(atMost most: Int) -> [Element]? {
+    ///
+    /// - Parameter waits: false returns none when there is none.
+    func take(atMost most: Int, waits: Bool = true) -> [Element]? {
         locked {
             while waiting.isEmpty {
                 if isClosed { return nil }
+                if isWoken || !waits { break }
                 pthread_cond_wait(arrived, mutex)
             }
+            isWoken = false
             let taken = Array(waiting.prefix(most))
             waiting.removeFirst(taken.count)
             return taken

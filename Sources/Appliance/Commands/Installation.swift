@@ -55,6 +55,16 @@ struct CommandRefusal: Error {
             }
     }
 
+    init(_ failure: BackupFailure) {
+        line = failure.description
+        code =
+            switch failure {
+            case .damaged: .damaged
+            case .cannotCreate: .cannotCreate
+            case .key, .failed: .failed
+            }
+    }
+
     init(_ problem: Problem) {
         let reasons = problem.errors.map { "\($0.field): \($0.message)" }
         code = .failed
@@ -62,18 +72,27 @@ struct CommandRefusal: Error {
     }
 }
 
+extension CommandRefusal {
+    /// Nil for an error that is no refusal, such as wrong usage.
+    init?(_ error: any Error) {
+        switch error {
+        case let refusal as CommandRefusal: self = refusal
+        case let refusal as StoreRefusal: self.init(refusal)
+        case let failure as BackupFailure: self.init(failure)
+        case let problem as Problem: self.init(problem)
+        case let failure as SafeFile.Failure: self.init(.cannotCreate, failure.reason)
+        default: return nil
+        }
+    }
+}
+
 /// Runs a command's body and ends the process with the right code and one line on standard error.
 func orRefuse<Value>(_ body: () async throws -> Value) async throws -> Value {
     do {
         return try await body()
-    } catch let refusal as CommandRefusal {
+    } catch {
+        guard let refusal = CommandRefusal(error) else { throw error }
         throw report(refusal)
-    } catch let refusal as StoreRefusal {
-        throw report(CommandRefusal(refusal))
-    } catch let problem as Problem {
-        throw report(CommandRefusal(problem))
-    } catch let failure as SafeFile.Failure {
-        throw report(CommandRefusal(.cannotCreate, failure.reason))
     }
 }
 
@@ -90,9 +109,12 @@ func printError(_ line: String) {
 extension Configuration {
     /// The SQLite file that `store.url` names; a relative path that begins with `data/` is in the
     /// data directory.
-    var storeFile: String {
-        let path = String(store.url.dropFirst("sqlite:".count))
-        return path.hasPrefix("data/") ? dataDirectory + path.dropFirst(4) : path
+    var storeFile: String { inDataDirectory(String(store.url.dropFirst("sqlite:".count))) }
+
+    var backupDirectory: String { inDataDirectory(backup.directory) }
+
+    private func inDataDirectory(_ path: String) -> String {
+        path.hasPrefix("data/") ? dataDirectory + path.dropFirst(4) : path
     }
 
     func openStore(migrates: Bool = true) throws -> SQLiteStore {

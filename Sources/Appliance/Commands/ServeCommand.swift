@@ -41,6 +41,10 @@ struct ServeCommand: AsyncParsableCommand {
         defer { appliance.close() }
         try await appliance.prepare()
         announce(configuration, logger)
+        if let aside = store.finishedRestore {
+            logger.notice(
+                "a restore that was killed is finished", metadata: ["set_aside": "\(aside)"])
+        }
         let services = appliance.services { channel in
             let address = "http://\(Self.bound(channel, configuration.server.listen))"
             let publicURL = configuration.server.publicURL ?? address

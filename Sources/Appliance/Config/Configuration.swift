@@ -24,6 +24,13 @@ package struct Configuration: Sendable, Equatable {
         package var writerQueue = 4096
     }
 
+    package struct Backup: Sendable, Equatable {
+        /// A relative path that begins with `data/` is in the data directory.
+        package var directory = "data/backups"
+        /// Nil: backups are not encrypted unless a command says so.
+        package var keyFile: String?
+    }
+
     package struct Auth: Sendable, Equatable {
         package var requireVerifiedEmail = false
         package var passwordMinLength = 10
@@ -61,12 +68,15 @@ package struct Configuration: Sendable, Equatable {
 
     package var server = Server()
     package var store = Store()
+    package var backup = Backup()
     package var auth = Auth()
     package var limits = Limits()
     package var mail = Mail()
     package var log = Log()
     /// Where the store, keys and mailbox are; `--data-dir`.
     package var dataDirectory = "data"
+    /// The file that it was read from, if there was one.
+    package var file: String?
 
     package init() {}
 

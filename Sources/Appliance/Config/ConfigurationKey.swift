@@ -109,7 +109,8 @@ package struct ConfigurationKey: Sendable {
 
 extension ConfigurationKey {
     /// Every key there is, in the order of config/gatehouse.yaml.
-    package static let all: [ConfigurationKey] = server + store + auth + limits + mailAndLog
+    package static let all: [ConfigurationKey] =
+        server + store + backup + auth + limits + mailAndLog
 
     private static let server: [ConfigurationKey] = [
         scalar(
@@ -140,6 +141,11 @@ extension ConfigurationKey {
         },
         integer("store.readers", 1...64, \.store.readers),
         integer("store.writer_queue", 1...1_000_000, \.store.writerQueue),
+    ]
+
+    private static let backup: [ConfigurationKey] = [
+        text("backup.directory", "a folder", \.backup.directory) { !$0.isEmpty },
+        optionalText("backup.key_file", "a file", \.backup.keyFile) { !$0.isEmpty },
     ]
 
     private static let auth: [ConfigurationKey] = [

@@ -23,6 +23,7 @@ package enum ConfigurationLoader {
                 throw Failure(description: "\(path): \(error.reason)")
             }
             try apply(text, from: path, to: &configuration)
+            configuration.file = path
         }
         try apply(environment, to: &configuration)
         return configuration

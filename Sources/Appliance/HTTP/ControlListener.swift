@@ -52,6 +52,11 @@ extension Appliance {
                 try self.keyRing.rotate(at: call.now)
                 return .noContent
             },
+            Route(.post, "/control/backups", .open, isThrottled: false) { call throws(Problem) in
+                let json = try await call.json()
+                let made = try await self.backUp(BackupOrder(json), at: call.now)
+                return .json(.created) { $0.value(made) }
+            },
         ]
     }
 }

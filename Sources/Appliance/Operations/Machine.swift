@@ -5,6 +5,16 @@ enum Machine {
     /// Cores that this process may run on; at least 1.
     static var coreCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
+    /// The same path for a process that runs elsewhere.
+    static func absolute(_ path: String) -> String {
+        guard !path.hasPrefix("/"), let folder = getcwd(nil, 0) else { return path }
+        defer { free(folder) }
+        return String(cString: folder) + "/" + path
+    }
+
+    /// Where files of any size may lie for a while.
+    static var scratch: String { environment["TMPDIR"] ?? "/var/tmp" }
+
     static var environment: [String: String] {
         var found: [String: String] = [:]
         var next = environ

@@ -58,6 +58,17 @@ package enum SafeFile {
 
     package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
+    package static func isDirectory(_ path: String) -> Bool {
+        var about = stat()
+        return stat(path, &about) == 0 && about.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// 0 for what is not there.
+    package static func size(_ path: String) -> Int64 {
+        var about = stat()
+        return stat(path, &about) == 0 ? Int64(about.st_size) : 0
+    }
+
     /// With all its parents, each readable by its owner alone.
     package static func makeDirectory(_ path: String) throws(Failure) {
         var made = path.hasPrefix("/") ? "/" : ""

@@ -1,4 +1,5 @@
 import CSQLite
+import Domain
 
 /// A look at a store from another process, beside a running daemon: one reading connection, which
 /// takes part in SQLite's locking, never checkpoints and never writes.
@@ -7,6 +8,10 @@ package final class SQLiteInspection {
     package let schemaVersion: Int
 
     package init(file: String) throws(StoreRefusal) {
+        guard !Folder.exists(RestoreSwap.journal(of: file)) else {
+            throw .unsuitable(
+                "A restore of \(file) is running, or was killed; then gatehouse serve finishes it.")
+        }
         connection = try SQLiteFile.openReader(file)
         do throws(SQLiteError) {
             let mark = try connection.text("PRAGMA application_id")
@@ -18,13 +23,36 @@ package final class SQLiteInspection {
     }
 
     /// What `quick_check` and `foreign_key_check` find; empty when the store is whole.
-    package func damage() throws(StoreRefusal) -> [String] {
+    ///
+    /// - Parameter thoroughly: `integrity_check` in place of `quick_check`.
+    package func damage(thoroughly: Bool = false) throws(StoreRefusal) -> [String] {
         do throws(SQLiteError) {
-            let structure = try connection.text("PRAGMA quick_check(20)")
+            let check = thoroughly ? "integrity_check" : "quick_check"
+            let structure = try connection.text("PRAGMA \(check)(20)")
             let orphans = try connection.text(
                 "SELECT count(*) FROM pragma_foreign_key_check()")
             return (structure == "ok" ? [] : [structure])
                 + (orphans == "0" ? [] : ["\(orphans) rows refer to rows that are gone"])
+        } catch {
+            throw SQLiteFile.refusal("the store", error)
+        }
+    }
+
+    /// Every table with its rows, sorted by name.
+    func tables() throws(StoreRefusal) -> [BackupManifest.Table] {
+        do {
+            let names = try connection.rows(
+                """
+                SELECT name FROM sqlite_schema
+                WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name
+                """
+            ) { row throws(Problem) in try row.text() }
+            return try names.map { name in
+                let quoted = name.split(separator: "\"", omittingEmptySubsequences: false)
+                    .joined(separator: "\"\"")
+                let rows = try connection.text("SELECT count(*) FROM \"\(quoted)\"")
+                return BackupManifest.Table(name: name, rows: Int64(rows) ?? 0)
+            }
         } catch {
             throw SQLiteFile.refusal("the store", error)
         }

@@ -11,6 +11,9 @@ package final class SQLiteStore: Database {
     private let writer: SQLiteWriter
     private let readers: SQLiteReaders
     private let threads: [WorkThread]
+    /// Where a restore that was killed half-way, and that this start has finished, put what was
+    /// there before.
+    package let finishedRestore: String?
 
     /// Opens or creates the store, brings its schema up to date, and starts its threads.
     ///
@@ -21,6 +24,7 @@ package final class SQLiteStore: Database {
     ) throws(StoreRefusal) {
         try SQLiteFile.checkLibrary()
         lock = try InstallationLock(for: file)
+        finishedRestore = try RestoreSwap.finish(store: file)
         try SQLiteFile.prepare(file)
         let writing = try SQLiteFile.openWriter(file)
         let schema = try SQLiteSchema.version(of: writing)
@@ -96,6 +100,16 @@ package final class SQLiteStore: Database {
     /// after.
     private final class Answer<Value: Sendable>: @unchecked Sendable {
         var value: Value?
+    }
+
+    /// Copies the store, while it is served, into a file that `SQLiteCopy.prepare` made. The copy
+    /// has everything that was committed before this was called.
+    package func copy(to path: String) async throws(Problem) {
+        let failure: Problem? = await withCheckedContinuation { continuation in
+            writer.copy(
+                SQLiteCopyQueue.Order(path: path) { continuation.resume(returning: $0) })
+        }
+        if let failure { throw failure }
     }
 
     package var writerFigures: SQLiteWriterFigures { writer.current }

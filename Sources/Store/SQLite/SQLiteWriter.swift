@@ -12,7 +12,8 @@ import Synchronization
 /// Invariants: a unit that throws leaves nothing behind and does not disturb its neighbours; no
 /// unit is answered with success before its commit is on disk; when the commit fails, every unit
 /// fails. Checkpoints run here too, between groups, so no write is ever beside one: that makes the
-/// WAL-reset bug of SQLite before 3.51.3 harmless (sqlite.md 1, 10).
+/// WAL-reset bug of SQLite before 3.51.3 harmless (sqlite.md 1, 10). Copies of the store are made
+/// between groups as well, step by step (`SQLiteCopying`).
 ///
 /// Savepoint rollback before SQLite 3.50.2 is unsafe once pages have spilled to the WAL in
 /// mid-transaction (sqlite.md 8); `cache_spill=OFF` keeps them in memory, and `groupMax` bounds
@@ -44,6 +45,8 @@ package final class SQLiteWriter: Sendable {
 
     private let queue: BoundedQueue<Unit>
     private let figures = Mutex(Figures())
+    /// Copies that were asked for, until the thread takes them.
+    private let copies = Mutex<[SQLiteCopyQueue.Order]>([])
 
     init(queueCapacity: Int) { queue = BoundedQueue(capacity: queueCapacity) }
 
@@ -56,16 +59,40 @@ package final class SQLiteWriter: Sendable {
         }
     }
 
+    /// Makes a copy of the store as it will be when the copy is whole.
+    func copy(_ order: SQLiteCopyQueue.Order) {
+        copies.withLock { $0.append(order) }
+        guard !queue.wake() else { return }
+        // Each order leaves the list once, so it is answered once: here, or by the thread's end.
+        for order in takeCopies() {
+            order.finish(.unavailable("The store is closing.", cause: "writer closed"))
+        }
+    }
+
+    private func takeCopies() -> [SQLiteCopyQueue.Order] {
+        copies.withLock { copies in
+            defer { copies = [] }
+            return copies
+        }
+    }
+
     func close() { queue.close() }
 
     var current: Figures { figures.withLock { $0 } }
 
     /// The thread's body: returns when the queue is closed and drained.
     func serve(_ connection: SQLiteConnection) {
-        while let group = queue.take(atMost: Self.groupMax) {
-            commit(group, on: connection)
-            checkpointIfDue(connection)
+        var copying = SQLiteCopyQueue()
+        while let group = queue.take(atMost: Self.groupMax, waits: copying.isEmpty) {
+            if !group.isEmpty {
+                commit(group, on: connection)
+                checkpointIfDue(connection)
+            }
+            copying.add(takeCopies())
+            copying.step(connection)
         }
+        copying.add(takeCopies())
+        copying.abandon()
         checkpoint(connection, mode: SQLITE_CHECKPOINT_TRUNCATE)
     }
 
