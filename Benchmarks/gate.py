@@ -98,8 +98,8 @@ def measure(case: Case, seconds: int) -> None:
         sys.exit(f"{case.name}: {text}")
     count = int(re.search(r"(\d+) requests in", text)[1])
     case.rates.append(float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1]))
-    case.p50.append(microseconds(re.search(r"50%\s+(\S+)", text)[1]))
-    case.p99.append(microseconds(re.search(r"99%\s+(\S+)", text)[1]))
+    case.p50.append(microseconds(re.search(r"(?m)^ +50% +(\S+)$", text)[1]))
+    case.p99.append(microseconds(re.search(r"(?m)^ +99% +(\S+)$", text)[1]))
     case.cpu.append(used / count * 1e6)
 
 

@@ -6,30 +6,43 @@ extension Appliance {
     /// Links that set a password live this long (security T10).
     private static let resetTTL: Duration = .seconds(3600)
 
-    /// The same answer and work whether there is such an account or not (security E1).
     func forgotPassword(
         _ email: EmailAddress, from origin: Origin, at now: Timestamp
     ) async throws(Problem) {
+        let token = try await requestLink(
+            "user.password_forgotten", to: email, from: origin, at: now,
+            if: { $0.isActive }, insert: insertReset)
+        guard let token else { return }
+        mail(
+            .reset(publicURL: configuration.publicURL, token: token.secret), to: email, at: now)
+    }
+
+    /// Somebody who is not signed in asks for a link by mail: the same answer, work and wait for
+    /// the disk whether there is such an account or not (security E1, E2). Nil when there is none
+    /// that wants one.
+    func requestLink(
+        _ action: String, to email: EmailAddress, from origin: Origin, at now: Timestamp,
+        if isWanted: @escaping @Sendable (Account) -> Bool,
+        insert:
+            @escaping @Sendable (
+                OpaqueToken, Account, any Connection, Timestamp
+            ) throws(Problem) -> Void
+    ) async throws(Problem) -> OpaqueToken? {
         try throttleMail(to: email, from: origin, at: now)
         let token = OpaqueToken()
-        let isWanted = try await store.write { db throws(Problem) -> Bool in
+        return try await store.write { db throws(Problem) -> OpaqueToken? in
             let account = try db.accounts.find(email)
             try db.audit.append(
                 origin.event(
-                    "user.password_forgotten", by: .anonymous,
-                    on: account.map { "user:\($0.id)" } ?? "user:unknown"),
+                    action, by: .anonymous, on: account.map { "user:\($0.id)" } ?? "user:unknown"),
                 at: now)
-            guard let account, account.isActive else { return false }
-            try self.insertReset(token, of: account, db, at: now)
-            return true
-        }
-        if isWanted {
-            let letter = Letter.reset(publicURL: configuration.publicURL, token: token.secret)
-            mail(letter, to: email, at: now)
+            guard let account, isWanted(account) else { return nil }
+            try insert(token, account, db, now)
+            return token
         }
     }
 
-    func insertReset(
+    @Sendable func insertReset(
         _ token: OpaqueToken, of account: Account, _ db: any Connection, at now: Timestamp
     ) throws(Problem) {
         try db.oneTimeTokens.insert(

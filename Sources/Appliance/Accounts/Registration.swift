@@ -78,7 +78,7 @@ extension Appliance {
     /// Links to verify an address are for today, links to set a password for an hour (T10).
     private static let verificationTTL: Duration = .seconds(3600)
 
-    func insertVerification(
+    @Sendable func insertVerification(
         _ token: OpaqueToken, of account: Account, _ db: any Connection, at now: Timestamp
     ) throws(Problem) {
         try db.oneTimeTokens.insert(
@@ -110,24 +110,13 @@ extension Appliance {
         authenticator.forget(account: user)
     }
 
-    /// Says nothing about whether there is such an account (security E1).
     func resendVerification(
         to email: EmailAddress, from origin: Origin, at now: Timestamp
     ) async throws(Problem) {
-        try throttleMail(to: email, from: origin, at: now)
-        let token = OpaqueToken()
-        let isWanted = try await store.write { db throws(Problem) -> Bool in
-            let account = try db.accounts.find(email)
-            try db.audit.append(
-                origin.event(
-                    "user.verification_requested", by: .anonymous,
-                    on: account.map { "user:\($0.id)" } ?? "user:unknown"),
-                at: now)
-            guard let account, account.isActive, !account.isEmailVerified else { return false }
-            try self.insertVerification(token, of: account, db, at: now)
-            return true
-        }
-        if isWanted { mail(verification(token), to: email, at: now) }
+        let token = try await requestLink(
+            "user.verification_requested", to: email, from: origin, at: now,
+            if: { $0.isActive && !$0.isEmailVerified }, insert: insertVerification)
+        if let token { mail(verification(token), to: email, at: now) }
     }
 
     func throttleMail(
