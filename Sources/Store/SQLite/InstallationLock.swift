@@ -30,7 +30,12 @@ final class InstallationLock: Sendable {
 
     func release() {
         descriptor.withLock { held in
-            if let held { Glibc.close(held) }
+            if let held {
+                // A process being spawned elsewhere has this descriptor too until it runs its own
+                // program: closing ours alone would leave the lock with it for that moment.
+                flock(held, LOCK_UN)
+                Glibc.close(held)
+            }
             held = nil
         }
     }
