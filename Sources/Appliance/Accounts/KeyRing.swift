@@ -68,13 +68,6 @@ package final class KeyRing: Sendable {
         return true
     }
 
-    /// Takes over what `gatehouse keys rotate` wrote.
-    package func reload() throws(Problem) {
-        let found = try Self.read(path).filter { $0.algorithm == algorithm }
-        guard found.contains(where: { $0.retiredAt == nil }) else { return }
-        keys.withLock { $0 = found }
-    }
-
     private static func read(_ path: String) throws(Problem) -> [SigningKey] {
         let json: JSON
         do {

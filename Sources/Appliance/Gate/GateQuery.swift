@@ -14,10 +14,7 @@ struct GateQuery: Sendable, Equatable {
     /// Throws one error for the first parameter that is not right.
     init(_ query: Substring?) throws(Problem) {
         guard let query else { return }
-        let metric = QueryString.value(of: "metric", in: query) ?? Demand.requests
-        guard Limit.Kind.isWord(metric[...]) else {
-            throw .invalid("metric", "invalid", "A metric is a lower-case word.")
-        }
+        let metric = try Self.metric(QueryString.value(of: "metric", in: query))
         demand = Demand(metric: metric, cost: try Self.cost(query))
         if let choice = QueryString.value(of: "on_deny", in: query), choice != "403" {
             throw .invalid("on_deny", "invalid", "Expected: 403.")
@@ -25,6 +22,15 @@ struct GateQuery: Sendable, Equatable {
         if let text = QueryString.value(of: "scope", in: query) {
             scope = try text.choice("scope", Scope.self)
         }
+    }
+
+    /// The metric that a query names, `requests` where it names none.
+    static func metric(_ text: String?) throws(Problem) -> String {
+        let metric = text ?? Demand.requests
+        guard Limit.Kind.isWord(metric[...]) else {
+            throw .invalid("metric", "invalid", "A metric is a lower-case word.")
+        }
+        return metric
     }
 
     private static func cost(_ query: Substring) throws(Problem) -> Int64 {

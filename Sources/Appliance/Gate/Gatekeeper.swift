@@ -193,16 +193,21 @@ final class Gatekeeper: Sendable {
 
     // MARK: Folding
 
-    /// What a batch has of one customer, and the rates that a restart should not forget.
+    /// What a batch has of its customers, and the rates that a restart should not forget.
     func unsaved(
-        _ user: UserID, batch: UInt64
+        _ users: [UserID], batch: UInt64
     ) -> (deltas: [UsageDelta], rates: [RateStates.Entry]) {
-        customers.with(user) { record in
-            let rates = record.customer.slowRates().map { name, rate in
-                RateStates.Entry(subject: "user:\(user)", name: name, rate: rate)
+        var deltas: [UsageDelta] = []
+        var rates: [RateStates.Entry] = []
+        for user in users {
+            customers.with(user) { record in
+                deltas += journal.deltas(record.places, batch: batch)
+                rates += record.customer.slowRates().map { name, rate in
+                    RateStates.Entry(subject: "user:\(user)", name: name, rate: rate)
+                }
             }
-            return (journal.deltas(record.places, batch: batch), rates)
-        } ?? ([], [])
+        }
+        return (deltas, rates)
     }
 
     /// After a fold.

@@ -39,21 +39,15 @@ extension Appliance {
 
     private func fold() async throws(Problem) {
         let closed = gatekeeper.journal.close()
-        var deltas: [UsageDelta] = []
-        var rates: [RateStates.Entry] = []
-        for user in closed?.users ?? [] {
-            let unsaved = gatekeeper.unsaved(user, batch: closed?.batch ?? 0)
-            deltas += unsaved.deltas
-            rates += unsaved.rates
-        }
+        let (deltas, rates) =
+            closed.map { gatekeeper.unsaved($0.users, batch: $0.batch) } ?? ([], [])
         let notes = authenticator.takeNotes()
         let throttles = throttle.takeUnsaved()
         guard closed != nil || !notes.isEmpty || !throttles.isEmpty else { return }
-        let counted = deltas
         let kept = rates + throttles
         do throws(Problem) {
             try await store.write { db throws(Problem) in
-                if let closed { _ = try db.usage.fold(counted, batch: closed.batch) }
+                if let closed { _ = try db.usage.fold(deltas, batch: closed.batch) }
                 try db.rateStates.save(kept)
                 for (session, delivery) in notes.deliveries {
                     try db.sessions.markDelivered(

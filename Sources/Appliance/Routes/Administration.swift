@@ -119,11 +119,8 @@ extension Appliance {
 
     private func adminUsage(_ call: Call) async throws(Problem) -> Answer {
         let page = try call.page()
-        let metric = call.query("metric") ?? Demand.requests
+        let metric = try GateQuery.metric(call.query("metric"))
         let text = call.query("period") ?? Window.month.period(Window.month.index(of: call.now))
-        guard Limit.Kind.isWord(metric[...]) else {
-            throw .invalid("metric", "invalid", "A metric is a lower-case word.")
-        }
         guard let window = Window.allCases.first(where: { $0.index(period: text) != nil }) else {
             throw .invalid("period", "invalid", "Expected a period such as 2026-11.")
         }

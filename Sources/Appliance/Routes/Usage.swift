@@ -21,10 +21,7 @@ extension Appliance {
 
     func usageHistory(of user: UserID, _ call: Call) async throws(Problem) -> Answer {
         let window = try call.queryChoice("granularity", Window.self) ?? .day
-        let metric = call.query("metric") ?? Demand.requests
-        guard Limit.Kind.isWord(metric[...]) else {
-            throw .invalid("metric", "invalid", "A metric is a lower-case word.")
-        }
+        let metric = try GateQuery.metric(call.query("metric"))
         let last = try Self.index("to", call, window) ?? window.index(of: call.now)
         let first = try Self.index("from", call, window) ?? last - Self.pointsShown(window) + 1
         // Periods are counted from 1970; what lies before it has no number that could be written.
