@@ -95,18 +95,19 @@ package final class Appliance: Sendable {
 
     /// Folds what a process that was killed had counted; then counting can begin.
     private func recoverCounts() async throws(Problem) {
-        let folded = try await store.read { db throws(Problem) in try db.usage.foldedBatch() }
+        let mark = try await store.read { db throws(Problem) in try db.usage.foldMark() }
         let deltas: [UsageDelta]
         do throws(StoreRefusal) {
-            deltas = try counters.recover(after: folded)
+            deltas = try counters.recover(after: mark)
         } catch {
             throw .internal(cause: error.description)
         }
         // The next start looks for the two batches after the one that the store has: the batch
         // opened here has to be the first of them.
-        var newest = folded
-        if !deltas.isEmpty {
-            newest = folded + 2
+        var newest = mark.batch
+        // A part of a batch is not begun again under its number, which has a mark on it.
+        if !deltas.isEmpty || mark.through != nil {
+            newest = mark.batch + 2
             _ = try await store.write { [newest] db throws(Problem) in
                 try db.usage.fold(deltas, batch: newest)
             }

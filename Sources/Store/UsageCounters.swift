@@ -23,26 +23,47 @@ package struct UsageCounters {
     }
 
     /// The name in `installation`.
-    private static let batchName = "usage_batch"
+    private static let markName = "usage_batch"
 
-    /// Adds a batch and records its number. False, and nothing done, when that batch or a later one
-    /// is recorded already: an outcome that nobody heard of may be asked for again.
+    /// Adds a batch, or the next part of one, and records that it is in. False, and nothing done,
+    /// when the store has it already: an outcome that nobody heard of may be asked for again.
     ///
     /// For a write transaction.
-    package func fold(_ deltas: [UsageDelta], batch: UInt64) throws(Problem) -> Bool {
-        guard try foldedBatch() < batch else { return false }
+    ///
+    /// - Parameter through: the last customer of this part, where others follow; nil for the whole
+    ///   batch or its last part. Parts come in the order of the customers' ids.
+    package func fold(
+        _ deltas: [UsageDelta], batch: UInt64, through: UserID? = nil
+    ) throws(Problem) -> Bool {
+        let mark = try foldMark()
+        guard mark.batch < batch else { return false }
+        guard let through else {
+            try add(deltas)
+            try record(FoldMark(batch: batch))
+            return true
+        }
+        guard mark.batch + 1 == batch else {
+            throw .internal(cause: "a part of batch \(batch) after batch \(mark.batch)")
+        }
+        guard !mark.has(through, of: batch) else { return false }
         try add(deltas)
-        try db.installation.set(Self.batchName, String(batch))
+        try record(FoldMark(batch: mark.batch, through: through))
         return true
     }
 
-    /// The number of the last batch that was folded; 0 before the first.
-    package func foldedBatch() throws(Problem) -> UInt64 {
-        guard let text = try db.installation.value(Self.batchName) else { return 0 }
-        guard let batch = UInt64(text) else {
-            throw .internal(cause: "installation.\(Self.batchName) is no number")
+    /// How far the batches are folded.
+    package func foldMark() throws(Problem) -> FoldMark {
+        guard let text = try db.installation.value(Self.markName) else {
+            return FoldMark(batch: 0)
         }
-        return batch
+        guard let mark = FoldMark(text) else {
+            throw .internal(cause: "installation.\(Self.markName) cannot be read")
+        }
+        return mark
+    }
+
+    private func record(_ mark: FoldMark) throws(Problem) {
+        try db.installation.set(Self.markName, mark.description)
     }
 
     /// Adds to the counters of the hours, and of their days and months. Whoever calls this makes

@@ -193,15 +193,13 @@ final class Gatekeeper: Sendable {
 
     // MARK: Folding
 
-    /// What a batch has of its customers, and the rates that a restart should not forget.
-    func unsaved(
-        _ users: [UserID], batch: UInt64
-    ) -> (deltas: [UsageDelta], rates: [RateStates.Entry]) {
+    /// What a batch has of some customers, and the rates that a restart should not forget.
+    func unsaved(_ part: Journal.Part) -> (deltas: [UsageDelta], rates: [RateStates.Entry]) {
         var deltas: [UsageDelta] = []
         var rates: [RateStates.Entry] = []
-        for user in users {
+        for user in part.users {
             customers.with(user) { record in
-                deltas += journal.deltas(record.places, batch: batch)
+                deltas += journal.deltas(record.places, batch: part.batch)
                 rates += record.customer.slowRates().map { name, rate in
                     RateStates.Entry(subject: "user:\(user)", name: name, rate: rate)
                 }
@@ -210,9 +208,14 @@ final class Gatekeeper: Sendable {
         return (deltas, rates)
     }
 
-    /// After a fold.
-    func tidy(_ user: UserID) {
-        customers.with(user) { journal.tidy(&$0.customer, &$0.places) }
+    /// The store has what `unsaved` said of that part.
+    func didFold(_ part: Journal.Part) {
+        journal.didFold(part)
+        for user in part.users {
+            customers.with(user) {
+                journal.tidy(&$0.customer, &$0.places, folded: part.batch)
+            }
+        }
     }
 }
 

@@ -4,7 +4,8 @@ import Synchronization
 
 /// Writes what was counted into the counter file, and knows whose counts a batch has.
 ///
-/// Used under the lock of the customer whose count it is: `CounterFile` asks for that.
+/// Used under the lock of the customer whose count it is: `CounterFile` asks for that. The folding
+/// is one task's at a time.
 final class Journal: Sendable {
     /// Where one customer's unfolded counts are.
     struct Places: Sendable {
@@ -21,9 +22,27 @@ final class Journal: Sendable {
         var isEmpty: Bool { open.isEmpty }
     }
 
+    /// Some customers of the closing batch, in the order of their ids.
+    struct Part: Sendable {
+        let batch: UInt64
+        let users: ArraySlice<UserID>
+        /// No other part of the batch follows.
+        let isLast: Bool
+
+        /// What the store is told of the part.
+        var through: UserID? { isLast ? nil : users.last }
+    }
+
+    private struct Closing {
+        let batch: UInt64
+        /// Those whose counts the store does not have yet.
+        var rest: ArraySlice<UserID>
+    }
+
     private let file: CounterFile
-    /// The customers with counts of a batch: the open one and the one that is being folded.
+    /// The customers with counts of the open batch.
     private let listed = Mutex<[UInt64: [UserID]]>([:])
+    private let closing = Mutex<Closing?>(nil)
 
     init(file: CounterFile) { self.file = file }
 
@@ -60,15 +79,38 @@ final class Journal: Sendable {
 
     // MARK: Folding
 
-    /// The batch that is to be folded now: one that a failed fold has left, or else the open one,
-    /// if it counted anything. Its customers with it.
-    func close() -> (batch: UInt64, users: [UserID])? {
-        if let batch = file.closingBatch { return (batch, users(of: batch)) }
-        guard !users(of: file.openBatch).isEmpty, let batch = file.advance() else { return nil }
-        return (batch, users(of: batch))
+    /// Ends the open batch, which becomes the closing one. False when nothing was counted in it, or
+    /// while another is closing.
+    func closeBatch() -> Bool {
+        closing.withLock { closing in
+            guard closing == nil, listed.withLock({ $0[file.openBatch] }) != nil,
+                let batch = file.advance()
+            else { return false }
+            let users = listed.withLock { $0.removeValue(forKey: batch) } ?? []
+            closing = Closing(batch: batch, rest: users.sorted()[...])
+            return true
+        }
     }
 
-    private func users(of batch: UInt64) -> [UserID] { listed.withLock { $0[batch] ?? [] } }
+    /// What of the closing batch is to be folded next; the same until `didFold`. Nil when there is
+    /// none.
+    func part(atMost count: Int) -> Part? {
+        closing.withLock { closing in
+            closing.map {
+                Part(
+                    batch: $0.batch, users: $0.rest.prefix(count), isLast: $0.rest.count <= count)
+            }
+        }
+    }
+
+    /// Customers with counts that the store does not have; who has some in both batches, twice.
+    var backlog: Int {
+        listed.withLock { $0.values.reduce(0) { $0 + $1.count } }
+            + closing.withLock { $0?.rest.count ?? 0 }
+    }
+
+    /// Puts all counts so far on the disk. Blocks.
+    func sync() -> Bool { file.sync() }
 
     /// What a customer has in a batch that is closed.
     func deltas(_ places: Places, batch: UInt64) -> [UsageDelta] {
@@ -78,15 +120,24 @@ final class Journal: Sendable {
         }
     }
 
-    /// The store has the batch, for good.
-    func didFold(_ batch: UInt64) {
-        file.didFold(batch)
-        listed.withLock { $0[batch] = nil }
+    /// The store has that part, for good.
+    func didFold(_ part: Part) {
+        closing.withLock { closing in
+            guard part.isLast else {
+                closing?.rest.removeFirst(part.users.count)
+                return
+            }
+            file.didFold(part.batch)
+            closing = nil
+            // Who was listed while it ended has counted in the next one, and is listed there.
+            listed.withLock { $0[part.batch] = nil }
+        }
     }
 
     /// After a fold: gives back the places of hours that are over, and all of them when nothing was
     /// counted since.
-    func tidy(_ customer: inout Customer, _ places: inout Places) {
+    func tidy(_ customer: inout Customer, _ places: inout Places, folded batch: UInt64) {
+        for place in places.open { file.clear(place.number, batch: batch) }
         let newest = places.open.map(\.key.hour).max() ?? 0
         let isIdle = places.open.allSatisfy { file.isEmpty($0.number) }
         places.open.removeAll { place in

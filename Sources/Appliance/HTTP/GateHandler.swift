@@ -35,6 +35,7 @@ final class GateHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var review = Review()
     private var body = JSONWriter(capacity: 1024)
     private var fields: [UInt8] = []
+    private var lastAnswer = ByteBuffer()
     private var date = HTTPDate()
 
     init(appliance: Appliance, connectionGuard: ConnectionGuard) {
@@ -124,7 +125,7 @@ final class GateHandler: ChannelDuplexHandler, RemovableChannelHandler {
             fields.removeAll(keepingCapacity: true)
             identity.write(into: &fields)
             RateLimitFields.write(review.states, at: now, into: &fields)
-            buffer = context.channel.allocator.buffer(
+            buffer = emptyAnswer(
                 capacity: Self.grantHead.count + fields.count + body.bytes.count + 192)
             buffer.writeBytes(Self.grantHead)
             buffer.writeBytes(fields)
@@ -133,7 +134,7 @@ final class GateHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case .refused(let problem, let caller):
             let id = appliance.requestIDs.id(for: request.id)
             let answer = appliance.refusal(problem, caller, query: request.query, requestID: id)
-            buffer = context.channel.allocator.buffer(capacity: 2048)
+            buffer = emptyAnswer(capacity: 2048)
             let status = HTTPResponseStatus(statusCode: answer.status.code)
             buffer.writeString("HTTP/1.1 \(status.code) \(status.reasonPhrase)\r\n")
             for field in answer.headers {
@@ -144,10 +145,20 @@ final class GateHandler: ChannelDuplexHandler, RemovableChannelHandler {
             buffer.writeImmutableBuffer(answer.body)
         }
         encoder.write(NIOAny(buffer), promise: nil)
+        lastAnswer = buffer
         hasUnflushed = true
         connectionGuard.didAnswer()
         appliance.gateAnswers.next()
         return true
+    }
+
+    /// The memory of the answer before, unless that one is not written yet: then it is shared, and
+    /// clearing it takes new memory.
+    private func emptyAnswer(capacity: Int) -> ByteBuffer {
+        var buffer = ByteBuffer()
+        swap(&buffer, &lastAnswer)
+        buffer.clear(minimumCapacity: capacity)
+        return buffer
     }
 
     /// The headers that the front gives every answer, in its order.

@@ -3,11 +3,13 @@ import Domain
 /// Request ids: a random beginning for the process and a count. A valid one that came in is kept.
 final class RequestIDs: Sendable {
     private let prefix: String
+    private let prefixBytes: [UInt8]
     private let count = Counter()
 
     init() {
         var random = SystemRandomNumberGenerator()
         prefix = Base62.random(10, using: &random) + "-"
+        prefixBytes = Array(prefix.utf8)
     }
 
     func id(for incoming: String?) -> String {
@@ -21,7 +23,7 @@ final class RequestIDs: Sendable {
             bytes.append(contentsOf: incoming.utf8)
             return
         }
-        bytes.append(contentsOf: prefix.utf8)
+        bytes.append(contentsOf: prefixBytes)
         bytes.append(contentsOf: String(count.next(), radix: 36).utf8)
     }
 

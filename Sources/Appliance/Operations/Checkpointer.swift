@@ -1,5 +1,6 @@
 import Domain
 import Logging
+import NIOPosix
 import ServiceLifecycle
 import Store
 
@@ -8,20 +9,25 @@ import Store
 struct Checkpointer: Service {
     let appliance: Appliance
 
+    /// A fold may take this part of the time, and leaves the rest to the next one: a customer's
+    /// three counters cost the writer more than the requests that they count, when each request is
+    /// another customer's. Those who are asked for more than once meanwhile are folded once.
+    private static let share = 5
+
     func run() async throws {
         let interval = appliance.configuration.limits.checkpointInterval
         await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 do { try await Task.sleep(for: interval) } catch { break }
-                await save()
+                await save(within: interval / Self.share)
             }
         }
-        await save()
+        await save(within: nil)
     }
 
-    private func save() async {
+    private func save(within budget: Duration?) async {
         do throws(Problem) {
-            try await appliance.checkpoint()
+            try await appliance.checkpoint(within: budget)
         } catch {
             appliance.logger.error(
                 "counts could not be saved; they stay in memory",
@@ -31,24 +37,58 @@ struct Checkpointer: Service {
 }
 
 extension Appliance {
-    /// Writes what the store does not have yet, in one transaction. One at a time: a batch is
-    /// folded before the next one is closed.
-    package func checkpoint() async throws(Problem) {
-        try await turnstile.pass { () throws(Problem) in try await self.fold() }
+    /// Customers of one transaction: some 10 ms of the writer, for which other writes wait.
+    private static let customersOfPartMax = 500
+
+    /// Writes what the store does not have yet: all that was counted before the call, or what fits
+    /// in the budget. One at a time.
+    package func checkpoint(within budget: Duration? = nil) async throws(Problem) {
+        try await turnstile.pass { () throws(Problem) in
+            try await self.saveNotes()
+            // A customer whose counts are not in the store stays in memory. Past half of what there
+            // is room for, they have to go.
+            let isCrowded =
+                self.gatekeeper.journal.backlog > self.configuration.limits.customersInMemory / 2
+            let end = isCrowded ? nil : budget.map { ContinuousClock.now + $0 }
+            // What an earlier fold has left comes first.
+            var isWhole = try await self.foldParts(until: end)
+            if isWhole, self.gatekeeper.journal.closeBatch() {
+                isWhole = try await self.foldParts(until: end)
+            }
+            if !isWhole { await self.syncCounters() }
+        }
     }
 
-    private func fold() async throws(Problem) {
-        let closed = gatekeeper.journal.close()
-        let (deltas, rates) =
-            closed.map { gatekeeper.unsaved($0.users, batch: $0.batch) } ?? ([], [])
+    /// Folds the closing batch; false when time was up before its end.
+    private func foldParts(until end: ContinuousClock.Instant?) async throws(Problem) -> Bool {
+        while let part = gatekeeper.journal.part(atMost: Self.customersOfPartMax) {
+            if let end, ContinuousClock.now >= end { return false }
+            let (deltas, rates) = gatekeeper.unsaved(part)
+            // After an outcome that nobody heard of the same part is folded again; the store knows.
+            try await store.write { db throws(Problem) in
+                _ = try db.usage.fold(deltas, batch: part.batch, through: part.through)
+                try db.rateStates.save(rates)
+            }
+            gatekeeper.didFold(part)
+        }
+        return true
+    }
+
+    /// A power cut then loses no more than it does when every fold is whole.
+    private func syncCounters() async {
+        let journal = gatekeeper.journal
+        let isSynced = try? await NIOThreadPool.singleton.runIfActive { journal.sync() }
+        if isSynced == false { logger.error("the counter file cannot be synced") }
+    }
+
+    /// Uses of keys and sessions, and throttles: what may be lost, and is worth keeping.
+    private func saveNotes() async throws(Problem) {
         let notes = authenticator.takeNotes()
         let throttles = throttle.takeUnsaved()
-        guard closed != nil || !notes.isEmpty || !throttles.isEmpty else { return }
-        let kept = rates + throttles
+        guard !notes.isEmpty || !throttles.isEmpty else { return }
         do throws(Problem) {
             try await store.write { db throws(Problem) in
-                if let closed { _ = try db.usage.fold(deltas, batch: closed.batch) }
-                try db.rateStates.save(kept)
+                try db.rateStates.save(throttles)
                 for (session, delivery) in notes.deliveries {
                     try db.sessions.markDelivered(
                         session, generation: delivery.generation, at: delivery.at)
@@ -57,13 +97,9 @@ extension Appliance {
                 for (key, at) in notes.keyUses { try db.apiKeys.recordUse(key, at: at) }
             }
         } catch {
-            // The batch stays closed and is folded again; the store knows if it was after all.
             authenticator.putBack(notes)
             throttle.putBack(throttles)
             throw error
         }
-        guard let closed else { return }
-        gatekeeper.journal.didFold(closed.batch)
-        for user in closed.users { gatekeeper.tidy(user) }
     }
 }

@@ -7,16 +7,17 @@ import Synchronization
 ///
 /// **What.** Counting in the store would cost a commit for each request. Here an add is one store
 /// of one word in shared mapped memory, which belongs to the kernel: it keeps the page, and writes
-/// it to the disk in its own time, however the process ends. So nothing is ever synced. A power cut
-/// takes what the kernel had not written; the fold into the store, each
-/// `limits.checkpoint_interval` (1 s), bounds that, and what is lost was in the customer's favour.
+/// it to the disk in its own time, however the process ends. A power cut takes what the kernel had
+/// not written; the fold into the store, each `limits.checkpoint_interval` (1 s), bounds that, and
+/// what is lost was in the customer's favour. Only while a fold takes longer than that is the file
+/// synced.
 ///
 /// **Batches.** A count is a delta of a numbered batch, and numbers only grow. Adds go to the
 /// *open* batch; at most one older batch is *closing*, which means being folded into the store, in
-/// one transaction that records its number too. So after a crash the store itself says which
-/// batches it has (`UsageCounters.foldedBatch`), and of all the others there can only be two:
-/// `recover` returns those. A place has two lanes, for even and for odd numbers; a lane of any
-/// other batch counts as zero, so nothing has to be cleared in time.
+/// transactions that record how far they went. So after a crash the store itself says what it has
+/// (`FoldMark`), and of all other batches there can only be two: `recover` returns those. A place
+/// has two lanes, for even and for odd numbers; a lane of any other batch counts as zero, so
+/// nothing has to be cleared in time.
 ///
 /// **Invariants.**
 /// - At every instruction a place reads as free, or as one key's with what was counted for it: a
@@ -41,7 +42,7 @@ import Synchronization
 /// **Rejected.** A log of adds: it grows with the traffic, and must be read back. Absolute values:
 /// whether the store has them is unknown after a crash, and two writers' values cannot be merged.
 /// One count for each place, emptied after the fold: a crash between the two counts it twice.
-/// `msync`, or the store with `synchronous=OFF`: slower, and no better against a kill.
+/// Syncing each add, or the store with `synchronous=OFF`: slower, and no better against a kill.
 ///
 /// Unchecked, because mapped words are read and written by atomic instructions alone, and the
 /// mapping changes only under the mutex.
@@ -181,6 +182,10 @@ package final class CounterFile: @unchecked Sendable {
             if !removed.isEmpty { mapping.truncate(toSegments: state.segments.fileCount) }
         }
     }
+
+    /// Puts all that was counted on the disk. Blocks for as long as the disk takes; false when it
+    /// fails.
+    package func sync() -> Bool { mapping.sync() }
 
     /// Forgets everything, and opens that batch. For the start, once what `recover` returned is in
     /// the store. The batch is a later one than any that the store or the file has.

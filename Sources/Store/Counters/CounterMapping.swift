@@ -77,6 +77,9 @@ final class CounterMapping: @unchecked Sendable {
         ftruncate(descriptor, Self.headerBytes + count * Self.segmentBytes)
     }
 
+    /// Pages that were written through the mapping are the file's, and go with it.
+    func sync() -> Bool { fdatasync(descriptor) == 0 }
+
     private func map(
         _ segment: Int, flags: Int32, _ descriptor: Int32, offset: Int, _ protection: Int32
     ) -> Bool {

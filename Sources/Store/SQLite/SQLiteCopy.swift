@@ -44,11 +44,11 @@ package enum SQLiteCopy {
     /// As the next start would do it; the counter file stays as it is, for that start.
     private static func fold(_ counters: String, into connection: SQLiteConnection) throws {
         let usage = UsageCounters(db: connection)
-        let folded = try usage.foldedBatch()
-        let deltas = try CounterFile(path: counters).recover(after: folded)
+        let mark = try usage.foldMark()
+        let deltas = try CounterFile(path: counters).recover(after: mark)
         guard !deltas.isEmpty else { return }
         try connection.run("BEGIN IMMEDIATE")
-        _ = try usage.fold(deltas, batch: folded + 2)
+        _ = try usage.fold(deltas, batch: mark.batch + 2)
         try connection.run("COMMIT")
     }
 

@@ -140,6 +140,35 @@ struct LimitScenarios {
         }
     }
 
+    @Test("counts that a fold has no time for are folded by the next one, once")
+    func budget() async throws {
+        let never = { (configuration: inout Configuration) in
+            configuration.limits.checkpointInterval = .seconds(3600)
+        }
+        try await TestServer.run(configure: never) { server async throws in
+            let ann = try await server.person()
+            let id = try #require(UserID(ann.id))
+            let hour = Window.hour.index(of: server.clock.now)
+            func stored() async throws -> Int64 {
+                try await server.appliance.store.read { db throws(Problem) in
+                    try db.usage.history(
+                        of: id, metric: "requests", window: .hour,
+                        from: Window.hour.period(hour), to: Window.hour.period(hour))
+                }.first?.value ?? 0
+            }
+            _ = try await server.get("/gate", ann.token)
+            try await server.appliance.checkpoint(within: .zero)
+            #expect(try await stored() == 0)
+            _ = try await server.get("/gate", ann.token)
+            try await server.appliance.checkpoint(within: .zero)
+            #expect(try await stored() == 0)
+            try await server.appliance.checkpoint()
+            #expect(try await stored() == 2)
+            try await server.appliance.checkpoint()
+            #expect(try await stored() == 2)
+        }
+    }
+
     @Test("a store that fails the write gives the request back")
     func givenBack() async throws {
         try await TestServer.run { server async throws in

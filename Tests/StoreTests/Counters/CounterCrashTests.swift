@@ -18,9 +18,11 @@ struct CounterCrashTests {
         home = try CounterFolder()
     }
 
-    private func fold(_ deltas: [UsageDelta], _ batch: UInt64) async throws {
+    private func fold(
+        _ deltas: [UsageDelta], _ batch: UInt64, through: UserID? = nil
+    ) async throws {
         let isNew = try await store.write { db throws(Problem) in
-            try db.usage.fold(deltas, batch: batch)
+            try db.usage.fold(deltas, batch: batch, through: through)
         }
         #expect(isNew)
     }
@@ -43,17 +45,17 @@ struct CounterCrashTests {
     /// What a start does, as far as `end`; nil when it did not come to its end.
     private func start(until end: Start) async throws -> CounterFile? {
         let file = try CounterFile(path: home.path)
-        let folded = try await store.read { db throws(Problem) in try db.usage.foldedBatch() }
-        let deltas = try file.recover(after: folded)
+        let mark = try await store.read { db throws(Problem) in try db.usage.foldMark() }
+        let deltas = try file.recover(after: mark)
         if end == .recovered { return nil }
-        try await fold(deltas, folded + 2)
+        try await fold(deltas, mark.batch + 2)
         if end == .folded { return nil }
-        file.reset(openingBatch: folded + 3)
+        file.reset(openingBatch: mark.batch + 3)
         return file
     }
 
-    private func used() async throws -> Int64 {
-        let entries = try await store.read { [user = store.user] db throws(Problem) in
+    private func used(_ user: UserID? = nil) async throws -> Int64 {
+        let entries = try await store.read { [user = user ?? store.user] db throws(Problem) in
             try db.usage.history(
                 of: user, metric: "requests", window: .hour, from: "2026-11-23T00",
                 to: "2026-11-23T23")
@@ -71,5 +73,25 @@ struct CounterCrashTests {
         }
         _ = try await start(until: .reset)
         #expect(try await used() == expected)
+    }
+
+    @Test("A batch that was cut off between its parts is in the store once, whoever is in which")
+    func parts() async throws {
+        let keys: [UsageDelta.Key] = [.sample(1), .sample(2)]
+        for round in 1...3 {
+            let file = try #require(try await start(until: .reset))
+            let places = try keys.map { try #require(file.open($0)) }
+            for place in places { #expect(file.add(5, to: place)) }
+            let batch = try #require(file.advance())
+            for place in places { #expect(file.add(7, to: place)) }
+            try await fold(
+                [UsageDelta(key: keys[0], value: file.delta(at: places[0], batch: batch))], batch,
+                through: keys[0].user)
+            // Cleared or not: it is marked as folded.
+            if round == 2 { file.clear(places[0], batch: batch) }
+            let next = try #require(try await start(until: .reset))
+            #expect(next.openBatch == batch + 2)
+            for key in keys { #expect(try await used(key.user) == Int64(round * 12)) }
+        }
     }
 }

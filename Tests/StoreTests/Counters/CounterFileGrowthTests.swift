@@ -130,7 +130,8 @@ struct CounterFileGrowthTests {
             }
             try #require(file.figures.isDegraded)
             try #require(file.figures.bytes == 65_536 + 1_048_576)
-            try #require(try CounterFile(path: path).recover(after: 0).count == 8192)
+            try #require(
+                try CounterFile(path: path).recover(after: FoldMark(batch: 0)).count == 8192)
         }
     }
 
@@ -149,7 +150,7 @@ struct CounterFileGrowthTests {
         let block = [UInt8](repeating: 1, count: 4096)
         for _ in 0..<1000 where write(filler, block, block.count) < 0 { break }
         for place in places { #expect(file.add(1, to: place)) }
-        #expect(try file.recover(after: 0).count == Self.each)
+        #expect(try file.recover(after: FoldMark(batch: 0)).count == Self.each)
 
         // Room again: what is opened next is on the disk.
         ftruncate(filler, 0)

@@ -110,7 +110,7 @@ private final class Film {
 
     func recovered(_ words: [UInt64], after folded: UInt64) -> [UsageDelta.Key: Int64] {
         var sums: [UsageDelta.Key: Int64] = [:]
-        CounterFile.collect(words, after: folded, into: &sums)
+        CounterFile.collect(words, after: FoldMark(batch: folded), into: &sums)
         return sums.filter { $0.value != 0 }
     }
 

@@ -34,10 +34,11 @@ struct CounterFileTests {
         #expect(file.add(5, to: try #require(file.open(.sample(1)))))
         let next = try CounterFile(path: home.path)
         #expect(next.open(.sample(2)) == nil)
-        #expect(try next.recover(after: 0) == [UsageDelta(key: .sample(1), value: 5)])
-        #expect(try next.recover(after: 0).count == 1)
+        #expect(
+            try next.recover(after: FoldMark(batch: 0)) == [UsageDelta(key: .sample(1), value: 5)])
+        #expect(try next.recover(after: FoldMark(batch: 0)).count == 1)
         next.reset(openingBatch: 3)
-        #expect(try next.recover(after: 0) == [])
+        #expect(try next.recover(after: FoldMark(batch: 0)) == [])
         #expect(next.openBatch == 3)
         #expect(next.open(.sample(2)) != nil)
     }
@@ -209,7 +210,7 @@ struct CounterFileTests {
             let next = try CounterFile(path: home.path)
             #expect(next.setAside == "\(home.path).damaged-\(number + 1)")
             #expect(TestFile(path: "\(home.path).damaged-\(number + 1)").size != nil)
-            #expect(try next.recover(after: 0) == [])
+            #expect(try next.recover(after: FoldMark(batch: 0)) == [])
         }
     }
 

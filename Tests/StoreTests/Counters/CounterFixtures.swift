@@ -21,7 +21,7 @@ struct CounterFolder {
 
     /// What a process that starts now would find.
     func recovered(after folded: UInt64) throws -> [UsageDelta.Key: Int64] {
-        let deltas = try CounterFile(path: path).recover(after: folded)
+        let deltas = try CounterFile(path: path).recover(after: FoldMark(batch: folded))
         return Dictionary(uniqueKeysWithValues: deltas.map { ($0.key, $0.value) })
     }
 }

@@ -34,15 +34,15 @@ struct CounterLoad: Sendable {
     /// What every start does: what the process before had not folded is folded, once.
     private func start(_ store: SQLiteStore) async throws -> CounterFile {
         let file = try CounterFile(path: countersPath)
-        let folded = try await store.read { db throws(Problem) in try db.usage.foldedBatch() }
-        let deltas = try file.recover(after: folded)
+        let mark = try await store.read { db throws(Problem) in try db.usage.foldMark() }
+        let deltas = try file.recover(after: mark)
         let isNew = try await store.write { db throws(Problem) in
-            try db.usage.fold(deltas, batch: folded + 2)
+            try db.usage.fold(deltas, batch: mark.batch + 2)
         }
         guard isNew else {
             throw TemporaryFolder.Failure(what: "the recovered batch was folded before")
         }
-        file.reset(openingBatch: folded + 3)
+        file.reset(openingBatch: mark.batch + 3)
         return file
     }
 
@@ -75,12 +75,17 @@ struct CounterLoad: Sendable {
             guard let batch = file.advance() else {
                 throw TemporaryFolder.Failure(what: "still closing")
             }
-            let deltas = customers.flatMap { $0 }.compactMap { $0.delta(of: batch) }
-            let isNew = try await store.write { db throws(Problem) in
-                try db.usage.fold(deltas, batch: batch)
-            }
-            guard isNew else {
-                throw TemporaryFolder.Failure(what: "batch \(batch) was folded before")
+            // One adder's customers are one part; they are in the order of their ids.
+            for (adder, own) in customers.enumerated() {
+                let isLast = adder == Self.adders - 1
+                let through = isLast ? nil : Self.keys[adder].last?.user
+                let deltas = own.compactMap { $0.delta(of: batch) }
+                let isNew = try await store.write { db throws(Problem) in
+                    try db.usage.fold(deltas, batch: batch, through: through)
+                }
+                guard isNew else {
+                    throw TemporaryFolder.Failure(what: "batch \(batch) was folded before")
+                }
             }
             file.didFold(batch)
         }

@@ -79,7 +79,7 @@ struct CounterSlotTests {
         for count in 0...writes.count {
             let image = written(writes.prefix(count), over: counted)
             var sums: [UsageDelta.Key: Int64] = [:]
-            CounterFile.collect(image, after: 2, into: &sums)
+            CounterFile.collect(image, after: FoldMark(batch: 2), into: &sums)
             // Before the first lane is zeroed the old count stands; it never moves to the new key.
             let expected: Int64 = count < 2 ? 9 : 0
             #expect(sums[.sample(1)] ?? 0 == expected, "after \(count) stores")
@@ -102,7 +102,7 @@ struct CounterSlotTests {
                 mixed[word] = new[word]
             }
             var sums: [UsageDelta.Key: Int64] = [:]
-            CounterFile.collect(mixed, after: 2, into: &sums)
+            CounterFile.collect(mixed, after: FoldMark(batch: 2), into: &sums)
             let isRight = sums.allSatisfy { key, value in
                 value == 0 || (key == .sample(1) && value == 9)
                     || (key == .sample(2) && value == 70)

@@ -187,7 +187,7 @@ struct QueryCalls {
         let rate = RateStates.Entry(subject: "user:a", name: "b", rate: RateLimiter())
         add("usage.add") { db throws(Problem) in try db.usage.add([delta]) }
         add("usage.fold") { db throws(Problem) in _ = try db.usage.fold([delta], batch: 1) }
-        add("usage.foldedBatch") { db throws(Problem) in _ = try db.usage.foldedBatch() }
+        add("usage.foldMark") { db throws(Problem) in _ = try db.usage.foldMark() }
         add("usage.current") { db throws(Problem) in _ = try db.usage.current(of: user, at: now) }
         add("usage.history") { db throws(Problem) in
             _ = try db.usage.history(

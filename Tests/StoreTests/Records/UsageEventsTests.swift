@@ -76,7 +76,7 @@ struct UsageEventsTests {
     @Test("Events do not disturb the number of the last batch")
     func batches() async throws {
         _ = try await record([event("a")])
-        let folded = try await store.read { db throws(Problem) in try db.usage.foldedBatch() }
+        let folded = try await store.read { db throws(Problem) in try db.usage.foldMark().batch }
         #expect(folded == 0)
     }
 

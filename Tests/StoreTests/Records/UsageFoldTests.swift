@@ -51,7 +51,7 @@ struct UsageFoldTests {
 
     @Test("A batch that was folded is not folded again, nor is an older one")
     func exactlyOnce() async throws {
-        let before = try await store.read { db throws(Problem) in try db.usage.foldedBatch() }
+        let before = try await store.read { db throws(Problem) in try db.usage.foldMark().batch }
         #expect(before == 0)
         #expect(try await fold([delta(5)], 7))
         #expect(try await !fold([delta(5)], 7))
@@ -59,8 +59,49 @@ struct UsageFoldTests {
         #expect(try await fold([], 8))
         #expect(try await !fold([delta(5)], 8))
         #expect(try await current()["account/hour"] == 5)
-        let after = try await store.read { db throws(Problem) in try db.usage.foldedBatch() }
+        let after = try await store.read { db throws(Problem) in try db.usage.foldMark().batch }
         #expect(after == 8)
+    }
+
+    @Test("Parts of a batch come in the order of the ids, each once, and the last one ends it")
+    func parts() async throws {
+        let first = UsageDelta.Key.sample(1).user
+        func part(_ value: Int64, of batch: UInt64) async throws -> Bool {
+            let deltas = [delta(value)]
+            return try await store.write { db throws(Problem) in
+                try db.usage.fold(deltas, batch: batch, through: first)
+            }
+        }
+        func mark() async throws -> FoldMark {
+            try await store.read { db throws(Problem) in try db.usage.foldMark() }
+        }
+        #expect(try await part(5, of: 1))
+        #expect(try await !part(5, of: 1))
+        #expect(try await mark() == FoldMark(batch: 0, through: first))
+        #expect(try await fold([delta(7, user: 2)], 1))
+        #expect(try await !part(5, of: 1))
+        #expect(try await mark() == FoldMark(batch: 1))
+        #expect(try await current(1)["account/hour"] == 5)
+        #expect(try await current(2)["account/hour"] == 7)
+        await #expect(throws: Problem.self) { _ = try await part(5, of: 3) }
+        #expect(try await part(5, of: 2))
+        #expect(try await current(1)["account/hour"] == 10)
+    }
+
+    @Test(
+        "A mark that cannot be read is no mark",
+        arguments: ["", " ", "x", "-1", "7 ", "7 x", "7 01999999-0000-7000-8000-000000000001 "])
+    func damagedMark(text: String) {
+        #expect(FoldMark(text) == nil)
+    }
+
+    @Test("A mark is written so that it is read again")
+    func markText() {
+        for mark in [
+            FoldMark(batch: 7), FoldMark(batch: 0, through: UsageDelta.Key.sample(1).user),
+        ] {
+            #expect(FoldMark(mark.description) == mark)
+        }
     }
 
     @Test("Of 64 that fold the same batch at once, one does")
