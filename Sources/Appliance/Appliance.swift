@@ -24,6 +24,8 @@ package final class Appliance: Sendable {
     let mailbox: Mailbox
     let readiness: Readiness
     let clients: ClientAddresses
+    /// Nil: the listener speaks plain HTTP.
+    let tls: TLSFiles?
     let requestIDs = RequestIDs()
     let counters: CounterFile
     /// Requests that the gate answered on the event loop.
@@ -46,6 +48,7 @@ package final class Appliance: Sendable {
         self.store = store
         self.clock = clock
         self.logger = logger
+        tls = try TLSFiles(configuration.server.tls, logger: logger)
         let auth = configuration.auth
         hasher = try PasswordHasher(
             cost: PasswordHasher.Cost(
@@ -129,7 +132,7 @@ package final class Appliance: Sendable {
             Checkpointer(appliance: self), Upkeep(appliance: self),
             ControlListener(appliance: self),
             listener(onListening: onListening),
-        ]
+        ] + (tls.map { [TLSWatch(files: $0, clock: clock)] } ?? [])
     }
 
     /// After the services have ended: the threads, and then the store is the caller's to close.

@@ -15,6 +15,7 @@ import json
 import os
 import re
 import signal
+import ssl
 import subprocess
 import threading
 import uuid
@@ -101,8 +102,12 @@ def without_cookies() -> http.cookiejar.CookieJar:
 
 
 class Server:
-    def __init__(self, root: Path, listen: str = "127.0.0.1:0", **settings: str) -> None:
+    def __init__(
+        self, root: Path, listen: str = "127.0.0.1:0", trust: ssl.SSLContext | None = None,
+        **settings: str,
+    ) -> None:  # fmt: skip
         self.root = root
+        self.trust = trust  # what its certificate is checked against; None for plain HTTP
         self.data_dir = root / "data"
         self.listen = listen
         # Throttling is tested on servers of its own; a free metrics port lets servers coexist.
@@ -135,7 +140,9 @@ class Server:
         for reader in self._readers:
             reader.start()
         limits = httpx.Limits(max_connections=256, max_keepalive_connections=256)
-        self.client = httpx.Client(cookies=without_cookies(), limits=limits, timeout=30)
+        self.client = httpx.Client(
+            cookies=without_cookies(), limits=limits, timeout=30, verify=self.trust or True
+        )
         self.address = self._wait_for_address(first)
         self.client.base_url = self.address
         return self

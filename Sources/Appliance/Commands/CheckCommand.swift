@@ -56,6 +56,9 @@ private struct Findings {
 
     init(_ configuration: Configuration) throws {
         let directory = configuration.dataDirectory
+        for finding in TLSFindings(configuration, at: WallClock.system.now()).all {
+            add(finding.what, finding.remedy)
+        }
         guard SafeFile.exists(configuration.storeFile) else {
             add("There is no store at \(configuration.storeFile).", "Run: gatehouse serve")
             return

@@ -80,6 +80,7 @@ extension CommandRefusal {
         case let refusal as StoreRefusal: self.init(refusal)
         case let failure as BackupFailure: self.init(failure)
         case let problem as Problem: self.init(problem)
+        case let failure as TLSPair.Failure: self.init(.configuration, failure.reason)
         case let failure as SafeFile.Failure: self.init(.cannotCreate, failure.reason)
         default: return nil
         }

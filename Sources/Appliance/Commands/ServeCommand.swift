@@ -46,7 +46,8 @@ struct ServeCommand: AsyncParsableCommand {
                 "a restore that was killed is finished", metadata: ["set_aside": "\(aside)"])
         }
         let services = appliance.services { channel in
-            let address = "http://\(Self.bound(channel, configuration.server.listen))"
+            let bound = Self.bound(channel, configuration.server.listen)
+            let address = "\(configuration.scheme)://\(bound)"
             let publicURL = configuration.server.publicURL ?? address
             if let link = appliance.setupLink(publicURL: publicURL) {
                 printError("No admin yet. Create the first one within 24 hours at:\n  \(link)")
@@ -83,6 +84,11 @@ struct ServeCommand: AsyncParsableCommand {
             ])
         if !configuration.limits.authEnabled {
             logger.warning("limits.auth_enabled is off: sign-in is not throttled")
+        }
+        for finding in TLSFindings(configuration, at: WallClock.system.now()).all {
+            logger.warning(
+                "the TLS files need attention",
+                metadata: ["finding": "\(finding.what)", "remedy": "\(finding.remedy)"])
         }
         if configuration.mail.transport == "mailbox" {
             logger.notice(

@@ -5,7 +5,7 @@ import Domain
 package struct Configuration: Sendable, Equatable {
     package struct Server: Sendable, Equatable {
         package var listen = ListenAddress(host: "127.0.0.1", port: 8080)
-        /// Nil: `http://` and the listening address.
+        /// Nil: `http://`, or `https://` with a certificate, and the listening address.
         package var publicURL: String?
         package var allowedHosts: [String] = []
         package var trustedProxies: [Network] = []
@@ -15,6 +15,18 @@ package struct Configuration: Sendable, Equatable {
         package var bodyTimeout: Duration = .seconds(30)
         package var idleTimeout: Duration = .seconds(60)
         package var drainTimeout: Duration = .seconds(20)
+        package var tls = TLS()
+    }
+
+    /// PEM files. Both or neither: the loader refuses one alone.
+    package struct TLS: Sendable, Equatable {
+        package var certificate: String?
+        package var key: String?
+
+        var files: (certificate: String, key: String)? {
+            guard let certificate, let key else { return nil }
+            return (certificate, key)
+        }
     }
 
     package struct Store: Sendable, Equatable {
@@ -80,12 +92,28 @@ package struct Configuration: Sendable, Equatable {
 
     package init() {}
 
-    package var publicURL: String { server.publicURL ?? "http://\(server.listen)" }
+    package var publicURL: String { server.publicURL ?? "\(scheme)://\(server.listen)" }
+
+    /// What the listener speaks itself.
+    var scheme: String { server.tls.files == nil ? "http" : "https" }
 
     /// TLS ends here or at a proxy before this server: cookies are `Secure`, answers carry HSTS.
     package var isSecure: Bool { publicURL.hasPrefix("https:") }
 
     package var issuer: String { auth.issuer ?? publicURL }
+
+    /// Values that are each right but do not go together; nil when all do.
+    package var contradiction: String? {
+        let tls = server.tls
+        guard (tls.certificate == nil) == (tls.key == nil) else {
+            let missing = tls.key == nil ? "server.tls.key" : "server.tls.certificate"
+            return "server.tls needs both a certificate and its key: \(missing) is missing"
+        }
+        if tls.files != nil, !isSecure {
+            return "server.public_url: expected https:// since server.tls has a certificate"
+        }
+        return nil
+    }
 }
 
 /// `HOST:PORT`, with an IPv6 host in brackets. Port 0 takes any free one.

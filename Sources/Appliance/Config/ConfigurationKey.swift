@@ -133,6 +133,10 @@ extension ConfigurationKey {
         duration("server.body_timeout", "1s", "10m", \.server.bodyTimeout),
         duration("server.idle_timeout", "1s", "1h", \.server.idleTimeout),
         duration("server.drain_timeout", "1s", "10m", \.server.drainTimeout),
+        optionalText("server.tls.certificate", "a PEM file", \.server.tls.certificate) {
+            !$0.isEmpty
+        },
+        optionalText("server.tls.key", "a PEM file", \.server.tls.key) { !$0.isEmpty },
     ]
 
     private static let store: [ConfigurationKey] = [

@@ -26,6 +26,9 @@ package enum ConfigurationLoader {
             configuration.file = path
         }
         try apply(environment, to: &configuration)
+        if let contradiction = configuration.contradiction {
+            throw Failure(description: contradiction)
+        }
         return configuration
     }
 

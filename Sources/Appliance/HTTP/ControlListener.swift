@@ -23,7 +23,8 @@ struct ControlListener: Service {
             ids: appliance.requestIDs, clock: appliance.clock,
             configuration: appliance.configuration, logger: appliance.logger)
         let application = appliance.application(
-            responder: front, address: .unixDomainSocket(path: path), gatekeeping: nil
+            responder: front, address: .unixDomainSocket(path: path), gatekeeping: nil,
+            tls: nil
         ) { _ in chmod(path, 0o600) }
         // The directory is 0700 already; the mask closes the moment before chmod.
         try await application.run()

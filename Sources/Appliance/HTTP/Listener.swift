@@ -18,12 +18,12 @@ extension Appliance {
                 configuration: configuration, logger: logger),
             address: .hostname(server.listen.host, port: server.listen.port),
             // A line for each request is the front's to write.
-            gatekeeping: configuration.log.requests == "all" ? nil : self,
+            gatekeeping: configuration.log.requests == "all" ? nil : self, tls: tls,
             onListening: onListening)
     }
 
     func application(
-        responder: Front, address: BindAddress, gatekeeping: Appliance?,
+        responder: Front, address: BindAddress, gatekeeping: Appliance?, tls: TLSFiles?,
         onListening: @escaping @Sendable (any Channel) async -> Void
     ) -> Application<Front> {
         let server = configuration.server
@@ -32,19 +32,21 @@ extension Appliance {
             idle: TimeAmount(server.idleTimeout),
             counts: ConnectionCounts(perAddress: server.connectionsPerAddressMax),
             isSecure: configuration.isSecure)
+        let http = HTTP1Channel.Configuration(
+            // Idle connections are the guard's: the framework does not see what is answered before
+            // it.
+            additionalChannelHandlers: [ConnectionSetup(bounds, gatekeeping: gatekeeping)],
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: ConnectionGuard.Bounds.headBytesMax,
+                maxHeaderListSize: ConnectionGuard.Bounds.headBytesMax,
+                maxHeaderFieldCount: ConnectionGuard.Bounds.fieldsMax))
         return Application(
             responder: responder,
-            server: .http1(
-                configuration: .init(
-                    // Idle connections are the guard's: the framework does not see what is
-                    // answered before it.
-                    additionalChannelHandlers: [
-                        ConnectionSetup(bounds, gatekeeping: gatekeeping)
-                    ],
-                    httpDecoderConfiguration: .init(
-                        maxHeaderFieldSize: ConnectionGuard.Bounds.headBytesMax,
-                        maxHeaderListSize: ConnectionGuard.Bounds.headBytesMax,
-                        maxHeaderFieldCount: ConnectionGuard.Bounds.fieldsMax))),
+            server: HTTPServerBuilder { responder in
+                let plain = HTTP1Channel(responder: responder, configuration: http)
+                guard let tls else { return plain }
+                return SecureChannel(http: plain, files: tls)
+            },
             configuration: .init(
                 address: address, backlog: 1024,
                 availableConnectionsDelegate: MaximumAvailableConnections(server.connectionsMax)),
