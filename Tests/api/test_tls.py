@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import ssl
 import time
 
@@ -298,3 +299,28 @@ def test_links_are_made_with_https(start, authority, pair):
     link = f"{server.address}/setup#token="
     eventually(lambda: link in "\n".join(server.stderr), what="the link on standard error")
     assert server.admin().user["role"] == "admin"
+
+
+# The probe for containers
+
+
+@pytest.mark.parametrize("secure", [True, False], ids=["over TLS", "without"])
+def test_healthcheck_asks_the_daemon(start, authority, pair, secure):
+    settings = pair.settings if secure else {}
+    server = start(trust=authority.client() if secure else None, **settings)
+    listen = server.address.split("//")[1]
+
+    def healthcheck():
+        return server.command("healthcheck", "--listen", listen, **settings)
+
+    done = healthcheck()
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        done = healthcheck()
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+    assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1
+    server.stop()
+    assert healthcheck().returncode == 1
+    assert server.command("healthcheck", server_listen="127.0.0.1:0").returncode == 78
