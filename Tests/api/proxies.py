@@ -147,14 +147,17 @@ class Proxy:
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         text = (DEPLOY / self.sample).read_text()
-        for old, new in (
-            (f"127.0.0.1:{GATEHOUSE}", f"127.0.0.1:{port_of(gate)}"),
-            (f"127.0.0.1:{APPLICATION}", f"127.0.0.1:{port_of(application)}"),
-            (f":{PROXY}", f":{self.port}"),
-        ):
+        for old, new in self.replacements(gate, application):
             assert old in text, f"{self.sample} does not say {old}"
             text = text.replace(old, new)
         self.command = self.prepare(text)
+
+    def replacements(self, gate: str, application: str) -> list[tuple[str, str]]:
+        return [
+            (f"127.0.0.1:{GATEHOUSE}", f"127.0.0.1:{port_of(gate)}"),
+            (f"127.0.0.1:{APPLICATION}", f"127.0.0.1:{port_of(application)}"),
+            (f":{PROXY}", f":{self.port}"),
+        ]
 
     def prepare(self, sample: str) -> list[str]:
         raise NotImplementedError
