@@ -17,6 +17,7 @@ package final class Appliance: Sendable {
     let hasher: PasswordHasher
     let policy: PasswordPolicy
     let keyRing: KeyRing
+    let sealingKeys: SealingKeys
     let tokens: AccessTokens
     let authenticator: Authenticator
     let gatekeeper: Gatekeeper
@@ -59,11 +60,15 @@ package final class Appliance: Sendable {
         keyRing = try KeyRing(
             path: configuration.dataDirectory + "/signing-keys.json", algorithm: auth.algorithm,
             tokenTTL: auth.accessTokenTTL, now: clock.now())
+        sealingKeys = try SealingKeys(
+            path: configuration.dataDirectory + "/sealing-keys.json", now: clock.now())
         tokens = AccessTokens(
             keys: keyRing, issuer: configuration.issuer, audience: auth.audience,
             ttl: auth.accessTokenTTL)
         let inMemory = configuration.limits.customersInMemory
-        let authenticator = Authenticator(store: store, tokens: tokens, customersMax: inMemory)
+        let authenticator = Authenticator(
+            store: store, tokens: tokens, customersMax: inMemory,
+            adminsNeedTOTP: auth.requireTOTPForAdmins)
         self.authenticator = authenticator
         counters = try CounterFile(path: configuration.dataDirectory + "/counters")
         gatekeeper = Gatekeeper(store: store, counters: counters, customersMax: inMemory) {
@@ -80,7 +85,8 @@ package final class Appliance: Sendable {
     /// Every route, in one list: it is served, tested and described from here.
     package var routes: [Route] {
         systemRoutes + authenticationRoutes + introspectionRoutes + sessionRoutes + accountRoutes
-            + apiKeyRoutes + planRoutes + usageRoutes + usageEventRoutes + reservationRoutes
+            + secondFactorRoutes + apiKeyRoutes + planRoutes + usageRoutes + usageEventRoutes
+            + reservationRoutes
             + leaseRoutes
             + itemRoutes + gateRoutes + adminRoutes + auditRoutes
     }
@@ -93,6 +99,7 @@ package final class Appliance: Sendable {
             try db.rateStates.load(Throttle.subject)
         }
         throttle.restore(kept)
+        try await checkSealingKey()
         try await offerSetup()
     }
 

@@ -166,7 +166,7 @@ def test_the_configuration_in_use_comes_along(start, tmp_path):
     target = tmp_path / "data"
     done(run_command("restore", made["path"], "--data-dir", str(target), cwd=tmp_path))
     assert (target / "gatehouse.yaml").read_text() == config.read_text()
-    names = ["gatehouse.db", "gatehouse.yaml", "signing-keys.json"]
+    names = ["gatehouse.db", "gatehouse.yaml", "sealing-keys.json", "signing-keys.json"]
     assert all(stat.S_IMODE((target / name).stat().st_mode) == SECRETS for name in names)
 
 
@@ -234,7 +234,8 @@ def test_verify_and_inspect_tell_a_whole_backup_from_a_damaged_one(start, tmp_pa
     assert "is whole" in done(run_command("verify", made["path"], cwd=tmp_path))
     manifest = json.loads(done(run_command("inspect", "--json", made["path"], cwd=tmp_path)))
     assert manifest["rows"]["users"] == 1 and manifest["encrypted"] is False
-    assert {part["name"] for part in manifest["parts"]} == {"gatehouse.db", "signing-keys.json"}
+    parts = {"gatehouse.db", "sealing-keys.json", "signing-keys.json"}
+    assert {part["name"] for part in manifest["parts"]} == parts
     numbers = random.Random(5)
     damaged = tmp_path / "damaged.ghb"
     for _ in range(6):

@@ -35,16 +35,22 @@ final class Authenticator: Sendable {
 
     private let store: any Database
     private let tokens: AccessTokens
+    private let adminsNeedTOTP: Bool
     private let verified = LiveCache<String, AccessToken>(capacity: tokensMax)
     private let sessions: LiveCache<SessionID, LiveSession>
     private let accounts: LiveCache<UserID, AccountSnapshot>
     private let keys: LiveCache<String, LiveKey>
     private let notes = Mutex(Notes())
 
-    /// - Parameter customersMax: sessions, accounts and keys in memory, of each that many.
-    init(store: any Database, tokens: AccessTokens, customersMax: Int) {
+    /// - Parameters:
+    ///   - customersMax: sessions, accounts and keys in memory, of each that many.
+    ///   - adminsNeedTOTP: admins without one-time codes are held back.
+    init(
+        store: any Database, tokens: AccessTokens, customersMax: Int, adminsNeedTOTP: Bool = false
+    ) {
         self.store = store
         self.tokens = tokens
+        self.adminsNeedTOTP = adminsNeedTOTP
         sessions = LiveCache(capacity: customersMax)
         accounts = LiveCache(capacity: customersMax)
         keys = LiveCache(capacity: customersMax)
@@ -91,6 +97,14 @@ final class Authenticator: Sendable {
         }
     }
 
+    private func caller(_ snapshot: AccountSnapshot, _ proof: Caller.Proof) -> Caller {
+        Caller(snapshot: snapshot, proof: proof, isHeldBack: isHeldBack(snapshot.account))
+    }
+
+    func isHeldBack(_ account: Account) -> Bool {
+        adminsNeedTOTP && account.role == .admin && !account.hasTOTP
+    }
+
     /// Throws `unauthorized` when there is no such thing.
     func load(_ piece: Piece) async throws(Problem) {
         let isThere =
@@ -122,8 +136,7 @@ final class Authenticator: Sendable {
         }
         guard snapshot.account.isActive, snapshot.account.tokenVersion == token.tokenVersion
         else { return .refused(Self.refused) }
-        return .known(
-            Caller(snapshot: snapshot, proof: .session(token.sessionID)))
+        return .known(caller(snapshot, .session(token.sessionID)))
     }
 
     /// A signature is checked once for each token. A key that is dropped from the ring takes effect
@@ -196,7 +209,7 @@ final class Authenticator: Sendable {
             }
         }
         if now - live.notedUse >= Self.useGranularity { noteUse(of: loaded, at: now) }
-        return .known(Caller(snapshot: snapshot, proof: .key(loaded)))
+        return .known(caller(snapshot, .key(loaded)))
     }
 
     private func holds(_ presented: APIKeyText, _ live: LiveKey) -> Bool {

@@ -48,6 +48,9 @@ package struct Caller: Sendable {
     let snapshot: AccountSnapshot
     /// What they were known by.
     let proof: Proof
+    /// An admin without one-time codes where `auth.require_totp_for_admins` is on: until they are,
+    /// neither a session nor a key of theirs does more than look after their own account.
+    let isHeldBack: Bool
 
     var account: Account { snapshot.account }
     var userID: UserID { snapshot.account.id }
@@ -77,4 +80,11 @@ package struct Caller: Sendable {
     func has(_ scope: Scope) -> Bool { scopes.contains(scope) }
 
     var actor: AuditEvent.Actor { .user(userID) }
+
+    static let enrolFirst = Problem(
+        .forbidden,
+        """
+        Administrators need one-time codes here. Turn them on first: POST /api/v1/me/totp, then \
+        /api/v1/me/totp/confirm.
+        """)
 }

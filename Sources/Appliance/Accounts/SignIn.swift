@@ -8,8 +8,10 @@ extension Appliance {
     private static let wrongCredentials = Problem(
         .invalidCredentials, "The e-mail address or the password is wrong.")
 
+    /// - Parameter otp: what was typed as a code from the app or as a recovery code.
     func signIn(
-        email: EmailAddress, password: Secret, from origin: Origin, at now: Timestamp
+        email: EmailAddress, password: Secret, otp: Secret?, from origin: Origin,
+        at now: Timestamp
     ) async throws(Problem) -> TokenPair {
         let address = origin.address?.description
         if let from = origin.address {
@@ -35,23 +37,68 @@ extension Appliance {
         if configuration.auth.requireVerifiedEmail, !credentials.account.isEmailVerified {
             throw Problem(.forbidden, "Verify the e-mail address first; the link is in your mail.")
         }
+        let asksCode = credentials.account.hasTOTP
+        // A run of its own: who has the password has six digits to guess. The same subject, so that
+        // a stranger's guesses do not lock the owner out, and a new password ends the run.
+        if asksCode, otp != nil { try throttle.take(Throttle.Guess.otp, subject, at: now) }
         let fresh = hasher.isOutdated(hash) ? try await hasher.hash(password) : nil
-        let pair = try await store.write { db throws(Problem) -> TokenPair? in
-            // It may have been changed, banned or deleted since it was read.
-            guard let current = try db.accounts.credentials(credentials.account.id),
-                current.passwordHash == hash, current.account.isActive
-            else { return nil }
-            if let fresh {
-                try db.accounts.replacePasswordHash(hash, with: fresh, of: current.account.id)
-            }
-            let id = current.account.id
-            try db.audit.append(
-                origin.event("session.signed_in", by: .user(id), on: "user:\(id)"), at: now)
-            return try self.insertSession(of: current.account, db, from: origin, at: now)
+        let (account, code) = (credentials.account.id, asksCode ? otp : nil)
+        let outcome = try await store.write { db throws(Problem) in
+            try self.signIn(account, hash, fresh: fresh, otp: code, db, from: origin, at: now)
         }
-        guard let pair else { throw Self.wrongCredentials }
-        throttle.forgive(.login, subject)
-        return pair
+        switch outcome {
+        case .refused: throw Self.wrongCredentials
+        case .codeMissing:
+            throw Problem(.otpRequired, "Send the code from the authenticator app as otp.")
+        case .codeWrong:
+            throw Problem(.invalidCredentials, "The one-time code is wrong or was used.")
+        case .pair(let pair, let left):
+            throttle.forgive(.login, subject)
+            if asksCode { throttle.forgive(.otp, subject) }
+            if let left {
+                let letter = Letter.recoveryCodeUsed(
+                    publicURL: configuration.publicURL, left: left)
+                tell(pair.snapshot.account, letter, at: now)
+            }
+            return pair
+        }
+    }
+
+    private enum SignedIn: Sendable {
+        /// With the recovery codes that are left where one was used.
+        case pair(TokenPair, left: Int64?)
+        case refused
+        case codeMissing
+        case codeWrong
+    }
+
+    /// The password was right: the code, and the session.
+    private func signIn(
+        _ id: UserID, _ hash: String, fresh: String?, otp: Secret?, _ db: any Connection,
+        from origin: Origin, at now: Timestamp
+    ) throws(Problem) -> SignedIn {
+        // It may have been changed, banned or deleted since it was read.
+        guard let current = try db.accounts.credentials(id), current.passwordHash == hash,
+            current.account.isActive
+        else { return .refused }
+        func failed(_ action: String, _ outcome: SignedIn) throws(Problem) -> SignedIn {
+            // Whoever comes so far has the password: worth a row.
+            try db.audit.append(
+                origin.event(action, by: .anonymous, on: "user:\(id)"), at: now)
+            return outcome
+        }
+        var left: Int64?
+        switch try checkSecondFactor(otp, of: current.account, db, from: origin, at: now) {
+        case .passed: break
+        case .passedByRecoveryCode(let rest): left = rest
+        case .missing: return try failed("session.otp_asked", .codeMissing)
+        case .wrong: return try failed("session.otp_failed", .codeWrong)
+        }
+        if let fresh { try db.accounts.replacePasswordHash(hash, with: fresh, of: id) }
+        try db.audit.append(
+            origin.event("session.signed_in", by: .user(id), on: "user:\(id)"), at: now)
+        let pair = try insertSession(of: current.account, db, from: origin, at: now)
+        return .pair(pair, left: left)
     }
 
     private func recordFailure(

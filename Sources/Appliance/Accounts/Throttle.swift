@@ -45,9 +45,10 @@ final class Throttle: Sendable {
         }
     }
 
-    /// Whose password is guessed at: by a stranger at sign-in, or by who holds a session.
+    /// What is guessed at: a password, by a stranger at sign-in or by who holds a session; or the
+    /// code that is asked for beside it.
     enum Guess: String, CaseIterable, Sendable {
-        case login, password
+        case login, password, otp
 
         fileprivate var prefix: String { rawValue + ":" }
     }
@@ -111,7 +112,7 @@ final class Throttle: Sendable {
             return
         }
         var problem = Problem(.rateLimited, "Too many attempts; wait a little.")
-        if wait == nil { problem.detail = "Too many wrong passwords; set a new one by mail." }
+        if wait == nil { problem.detail = "Too many wrong guesses; set a new password by mail." }
         problem.retryAfter = wait ?? .seconds(900)
         throw problem
     }

@@ -50,9 +50,13 @@ extension Appliance {
         _ snapshot: AccountSnapshot, session: Session,
         refresh: (token: OpaqueToken, expiresAt: Timestamp), at now: Timestamp
     ) throws(Problem) -> TokenPair {
-        TokenPair(
+        var shown = snapshot.account
+        // Who verifies tokens offline must not take somebody for an admin whom we hold back; the
+        // token after the next refresh says what they are.
+        if authenticator.isHeldBack(shown) { shown.role = .user }
+        return TokenPair(
             accessToken: try tokens.issue(
-                account: snapshot.account, session: session.id, generation: session.generation,
+                account: shown, session: session.id, generation: session.generation,
                 at: now),
             accessExpiresIn: configuration.auth.accessTokenTTL,
             refreshToken: refresh.token.secret, refreshExpiresIn: refresh.expiresAt - now,

@@ -91,6 +91,7 @@ private struct Findings {
         let store = configuration.storeFile
         let secrets = [
             store, store + "-wal", configuration.dataDirectory + "/signing-keys.json",
+            configuration.dataDirectory + "/sealing-keys.json",
             configuration.dataDirectory + "/setup-token",
         ]
         for path in secrets {

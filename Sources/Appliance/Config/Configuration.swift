@@ -45,6 +45,7 @@ package struct Configuration: Sendable, Equatable {
 
     package struct Auth: Sendable, Equatable {
         package var requireVerifiedEmail = false
+        package var requireTOTPForAdmins = false
         package var passwordMinLength = 10
         package var accessTokenTTL: Duration = .seconds(900)
         package var refreshTokenTTL: Duration = .seconds(30 * 86_400)

@@ -154,6 +154,7 @@ extension ConfigurationKey {
 
     private static let auth: [ConfigurationKey] = [
         bool("auth.require_verified_email", \.auth.requireVerifiedEmail),
+        bool("auth.require_totp_for_admins", \.auth.requireTOTPForAdmins),
         integer("auth.password_min_length", 8...128, \.auth.passwordMinLength),
         duration("auth.access_token_ttl", "1s", "1h", \.auth.accessTokenTTL),
         duration("auth.refresh_token_ttl", "1m", "365d", \.auth.refreshTokenTTL),

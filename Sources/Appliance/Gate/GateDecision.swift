@@ -33,6 +33,7 @@ extension Appliance {
         case .cold(let piece): return .cold(.credential(piece), nil)
         case .refused(let problem): return .refused(problem, nil)
         case .known(let caller):
+            guard !caller.isHeldBack else { return .refused(Caller.enrolFirst, caller) }
             if let missing = Self.missingScope(asked, caller) {
                 return .refused(missing, caller)
             }

@@ -91,6 +91,7 @@ extension Appliance {
             try throttle.take(
                 .apiByUser(configuration.limits.apiPerMinuteUser), "\(caller.userID)", at: now)
         }
+        guard !caller.isHeldBack || route.isOwnAccount else { throw Caller.enrolFirst }
         try Self.check(caller, may: route.access)
         return caller
     }

@@ -49,6 +49,9 @@ package struct Route: Sendable {
         self.handler = handler
     }
 
+    /// What people do with their own account, enrolling a second factor among it.
+    var isOwnAccount: Bool { path == "/api/v1/me" || path.hasPrefix("/api/v1/me/") }
+
     /// Whether a request's path is this route's, whatever its method.
     func matches(path: some StringProtocol) -> Bool {
         let wanted = self.path.split(separator: "/")

@@ -97,11 +97,11 @@ extension Appliance {
         var form = try await call.form()
         let email = form.email("email")
         let password = form.password("password")
-        _ = form.words("otp", max: 16, required: false)
+        let otp = form.token("otp", required: false)
         let usesCookie = try usesCookie(call)
         let (address, secret) = try form.finish(email, password)
         let pair = try await signIn(
-            email: address, password: secret, from: call.origin, at: call.now)
+            email: address, password: secret, otp: otp, from: call.origin, at: call.now)
         return answer(pair, usesCookie: usesCookie)
     }
 

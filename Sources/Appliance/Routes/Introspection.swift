@@ -34,6 +34,7 @@ extension Appliance {
         } catch {
             return inactive
         }
+        guard !caller.isHeldBack else { return inactive }
         let token = caller.key == nil ? tokens.verify(text, at: now) : nil
         return .json { json in
             json.object { json in

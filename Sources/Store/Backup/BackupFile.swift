@@ -29,18 +29,24 @@ package enum BackupFile {
     package struct Contents {
         package let store: String
         package let signingKeys: String?
+        package let sealingKeys: String?
         package let configuration: String?
 
-        package init(store: String, signingKeys: String?, configuration: String?) {
+        package init(
+            store: String, signingKeys: String?, sealingKeys: String? = nil,
+            configuration: String?
+        ) {
             self.store = store
             self.signingKeys = signingKeys
+            self.sealingKeys = sealingKeys
             self.configuration = configuration
         }
 
         fileprivate var files: [(name: BackupManifest.PartName, path: String)] {
-            let all =
-                [(.store, store), (.signingKeys, signingKeys), (.configuration, configuration)]
-                as [(BackupManifest.PartName, String?)]
+            let all: [(BackupManifest.PartName, String?)] = [
+                (.store, store), (.signingKeys, signingKeys), (.sealingKeys, sealingKeys),
+                (.configuration, configuration),
+            ]
             return all.compactMap { name, path in
                 guard let path, name == .store || Folder.exists(path) else { return nil }
                 return (name, path)

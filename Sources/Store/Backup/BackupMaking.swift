@@ -8,6 +8,7 @@ package struct BackupMaking: Sendable {
     /// The counter file of a process that has ended; nil where a running one has folded it.
     private let counters: String?
     private let signingKeys: String
+    private let sealingKeys: String
     private let configuration: String?
     private let version: String
 
@@ -22,6 +23,7 @@ package struct BackupMaking: Sendable {
         folder = dataDirectory + "/backup.partial"
         counters = isStopped ? dataDirectory + "/counters" : nil
         signingKeys = dataDirectory + "/signing-keys.json"
+        sealingKeys = dataDirectory + "/sealing-keys.json"
         self.configuration = configuration
         self.version = version
     }
@@ -52,7 +54,8 @@ package struct BackupMaking: Sendable {
         }
         return try BackupFile.write(
             BackupFile.Contents(
-                store: copyPath, signingKeys: signingKeys, configuration: configuration),
+                store: copyPath, signingKeys: signingKeys, sealingKeys: sealingKeys,
+                configuration: configuration),
             facts: facts, version: version, at: now, to: path, key: key)
     }
 

@@ -6,6 +6,7 @@ package struct BackupManifest: Equatable, Sendable {
     package enum PartName: String, CaseIterable, Sendable {
         case store = "gatehouse.db"
         case signingKeys = "signing-keys.json"
+        case sealingKeys = "sealing-keys.json"
         case configuration = "gatehouse.yaml"
     }
 
@@ -34,7 +35,7 @@ package struct BackupManifest: Equatable, Sendable {
 
     package var rows: Int64 { tables.reduce(0) { $0 + $1.rows } }
 
-    /// Some 20 tables and 3 parts are 2 KB.
+    /// Some 20 tables and 4 parts are 2 KB.
     static let bytesMax = 1 << 20
 
     // MARK: JSON

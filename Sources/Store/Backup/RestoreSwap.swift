@@ -57,10 +57,10 @@ package struct RestoreSwap {
         files += ["counters", "setup-token"].map {
             File(name: $0, folder: home, isReplaced: false)
         }
-        for part in [BackupManifest.PartName.signingKeys, .configuration] {
+        for part in [BackupManifest.PartName.signingKeys, .sealingKeys, .configuration] {
             let isIn = parts.contains(part)
             // The configuration goes into the data directory: this machine has its own elsewhere.
-            guard isIn || part == .signingKeys else { continue }
+            guard isIn || part != .configuration else { continue }
             files.append(File(name: part.rawValue, folder: home, isReplaced: isIn))
         }
         files.append(File(name: name, folder: "", isReplaced: true))

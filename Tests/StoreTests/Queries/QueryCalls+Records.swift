@@ -8,6 +8,37 @@ extension QueryCalls {
         addReservations()
         addUsageEvents()
         addIdempotencyKeys()
+        addSecondFactors()
+    }
+
+    private mutating func addSecondFactors() {
+        let (user, now) = (user.id, sample.now)
+        let factor = SecondFactor(userID: user, sealedSecret: [1], createdAt: now)
+        add("secondFactors.begin") { db throws(Problem) in
+            _ = try db.secondFactors.begin(factor)
+        }
+        add("secondFactors.find") { db throws(Problem) in _ = try db.secondFactors.find(user) }
+        add("secondFactors.findAny") { db throws(Problem) in
+            _ = try db.secondFactors.findAny()
+        }
+        add("secondFactors.confirm") { db throws(Problem) in
+            _ = try db.secondFactors.confirm(user, step: 1, at: now)
+        }
+        add("secondFactors.accept") { db throws(Problem) in
+            _ = try db.secondFactors.accept(2, of: user)
+        }
+        add("secondFactors.setRecoveryCodes") { db throws(Problem) in
+            try db.secondFactors.setRecoveryCodes([[1], [2]], of: user)
+        }
+        add("secondFactors.countRecoveryCodes") { db throws(Problem) in
+            _ = try db.secondFactors.countRecoveryCodes(of: user)
+        }
+        add("secondFactors.redeem") { db throws(Problem) in
+            _ = try db.secondFactors.redeem([1], of: user)
+        }
+        add("secondFactors.remove") { db throws(Problem) in
+            _ = try db.secondFactors.remove(user)
+        }
     }
 
     private mutating func addLeases() {

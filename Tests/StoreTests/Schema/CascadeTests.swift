@@ -10,7 +10,7 @@ struct CascadeTests {
     private static let gone: [String: Int64] = [
         "one_time_tokens": 1, "sessions": 1, "refresh_tokens": 1, "subscriptions": 1,
         "api_keys": 1, "usage_counters": 3, "usage_events": 1, "reservations": 1, "leases": 1,
-        "items": 1,
+        "items": 1, "second_factors": 1, "recovery_codes": 1,
     ]
 
     /// Two users with one of everything each.
@@ -40,6 +40,9 @@ struct CascadeTests {
                     hash: link, purpose: .verify, user: account.id, email: account.email, at: now,
                     expiresAt: now + .seconds(60))
                 try db.apiKeys.insert(key)
+                _ = try db.secondFactors.begin(
+                    SecondFactor(userID: account.id, sealedSecret: [1], createdAt: now))
+                try db.secondFactors.setRecoveryCodes([[1]], of: account.id)
                 try db.items.insert(item)
                 _ = try db.usageEvents.record([event], at: now)
                 try db.reservations.insert(reservation)

@@ -22,6 +22,15 @@ struct GoodRow: Sendable {
                 ("email", "NULL"), ("created_at", "1"), ("expires_at", "2"),
             ]),
         GoodRow(
+            table: "second_factors",
+            values: [
+                ("user_id", "'u'"), ("sealed_secret", "x'01'"), ("last_step", "0"),
+                ("confirmed_at", "NULL"), ("created_at", "1"),
+            ]),
+        GoodRow(
+            table: "recovery_codes",
+            values: [("user_id", "'u'"), ("code_hash", "x'01'")]),
+        GoodRow(
             table: "sessions",
             values: [
                 ("id", "'s'"), ("user_id", "'u'"), ("generation", "1"), ("created_at", "1"),

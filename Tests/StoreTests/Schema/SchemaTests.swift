@@ -7,7 +7,8 @@ import Testing
 @Suite("The schema of a fresh store")
 struct SchemaTests {
     private static let tables: Set<String> = [
-        "users", "one_time_tokens", "sessions", "refresh_tokens", "api_keys", "plans",
+        "users", "second_factors", "recovery_codes", "one_time_tokens", "sessions",
+        "refresh_tokens", "api_keys", "plans",
         "subscriptions", "usage_counters", "usage_events", "reservations", "leases",
         "idempotency_keys", "rate_states", "items", "audit_logs", "installation",
     ]
