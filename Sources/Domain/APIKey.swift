@@ -113,6 +113,14 @@ package struct APIKeyText: Sendable {
     /// What `ApiKey.prefix` shows.
     package static func shownPrefix(publicID: String) -> String { prefix + publicID }
 
+    /// The other way round; nil for what is not shown so.
+    package static func publicID(shownAs text: String) -> String? {
+        guard text.hasPrefix(prefix) else { return nil }
+        let id = text.dropFirst(prefix.count)
+        return id.utf8.count == publicIDLength && id.utf8.allSatisfy(Base62.isDigit)
+            ? String(id) : nil
+    }
+
     package var text: String {
         let body = Self.prefix + publicID + secret
         let checksum = CRC32.checksum(Array(body.utf8))

@@ -149,17 +149,41 @@ def test_codes_work_on_after_a_restore_and_their_key_is_in_the_backup(start, tmp
         restored.close()
 
 
-def test_without_the_key_a_start_says_so(start):
+def test_without_the_key_a_start_says_so_and_a_shell_helps(start):
     server = start()
     person = server.person()
     secret, codes = enrol(server, person)
     server.stop()
     (server.data_dir / "sealing-keys.json").unlink()
+    server.command("user", "list")  # makes another
+    assert (server.data_dir / "sealing-keys.json").exists()
     server.start()
     told = [event for event in server.events() if event.get("level") == "error"]
     assert any("sealing-keys.json" in event["message"] for event in told)
     problem(login(server, person, code(secret, 1)), 500, "internal")
     ok(login(server, person, codes[0]))
+    assert server.command("user", "reset-totp", person.email).returncode == 0
+    ok(login(server, person))
+
+
+@pytest.mark.parametrize("state", ["running", "stopped"])
+def test_a_shell_turns_it_off_for_who_has_lost_everything(start, state):
+    server = start()
+    person = server.person()
+    enrol(server, person)
+    if state == "stopped":
+        server.stop()
+    result = server.command("user", "reset-totp", person.id, "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["totp_enabled"] is False
+    again = server.command("user", "reset-totp", person.id)
+    assert again.returncode == 1 and len(again.stderr.splitlines()) == 1
+    if state == "stopped":
+        server.start()
+    ok(login(server, person))
+    parameters = {"action": "user.totp_disabled"}
+    [row] = ok(server.get("/admin/audit-logs", server.admin(), params=parameters))["items"]
+    assert row["actor"] == "shell" and row["target"] == f"user:{person.id}"
 
 
 def test_an_admin_without_a_code_only_enrols_where_admins_need_one(start):

@@ -65,16 +65,32 @@ extension Appliance {
             else { throw Problem(.invalidToken, "This link is not valid any more.") }
             // Whoever reads this mailbox has the address.
             account.isEmailVerified = true
-            account.tokenVersion += 1
-            account.updatedAt = now
-            _ = try db.accounts.update(account)
-            try db.accounts.setPassword(hash, of: user, at: now)
-            try db.oneTimeTokens.revokeAll(of: user)
-            let ended = try db.sessions.revokeAll(of: user, at: now)
-            try db.audit.append(
-                origin.event("user.password_reset", by: .user(user), on: "user:\(user)"), at: now)
+            let ended = try self.setPassword(
+                hash, of: account, by: .user(user), db, from: origin, at: now)
             return (account, ended)
         }
+        passwordWasReset(account, ended: ended, at: now)
+    }
+
+    /// A new password in place of one that was forgotten or is not trusted: every session, token
+    /// and link dies.
+    func setPassword(
+        _ hash: String, of account: Account, by actor: AuditEvent.Actor, _ db: any Connection,
+        from origin: Origin, at now: Timestamp
+    ) throws(Problem) -> [SessionID] {
+        var account = account
+        account.tokenVersion += 1
+        account.updatedAt = now
+        _ = try db.accounts.update(account)
+        try db.accounts.setPassword(hash, of: account.id, at: now)
+        try db.oneTimeTokens.revokeAll(of: account.id)
+        try db.audit.append(
+            origin.event("user.password_reset", by: actor, on: "user:\(account.id)"), at: now)
+        return try db.sessions.revokeAll(of: account.id, at: now)
+    }
+
+    /// After the commit of `setPassword`.
+    func passwordWasReset(_ account: Account, ended: [SessionID], at now: Timestamp) {
         authenticator.forget(account: account.id)
         authenticator.forget(sessions: ended)
         mail(.passwordChanged(publicURL: configuration.publicURL), to: account.email, at: now)

@@ -6,7 +6,8 @@ import Store
 
 struct AdminCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "admin", abstract: "Administrators.", subcommands: [Create.self])
+        commandName: "admin", abstract: "Administrators.",
+        subcommands: [Create.self, ResetPassword.self])
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -50,13 +51,7 @@ struct AdminCommand: AsyncParsableCommand {
         }
 
         private func password() throws -> Secret? {
-            if passwordStdin {
-                guard let line = readLine(strippingNewline: true), !line.isEmpty else {
-                    throw CommandRefusal(
-                        .failed, "--password-stdin: standard input has no password.")
-                }
-                return PasswordPolicy.normalised(line)
-            }
+            if passwordStdin { return try Terminal.passwordLine() }
             guard isatty(0) == 1 else { return nil }
             guard let first = Terminal.askSecretly("Password: "),
                 let second = Terminal.askSecretly("Again: ")
@@ -100,8 +95,59 @@ struct AdminCommand: AsyncParsableCommand {
     }
 }
 
-/// A person at a terminal.
+extension AdminCommand {
+    struct ResetPassword: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "reset-password",
+            abstract: "Give an admin a new password, whether the daemon runs or not.",
+            discussion: """
+                With --password-stdin it is set at once and every session ends. Otherwise a link \
+                is printed, and whoever opens it within an hour sets it.
+                """)
+
+        @OptionGroup var installation: InstallationOptions
+
+        @Option(help: "The admin's e-mail address.")
+        var email: String
+
+        @Flag(help: "Read the password from the first line of standard input.")
+        var passwordStdin = false
+
+        @Flag(help: "Print the result as JSON.")
+        var json = false
+
+        func run() async throws {
+            try await orRefuse {
+                var question = [JSON.Member("email", .string(email))]
+                if passwordStdin {
+                    let password = try Terminal.passwordLine()
+                    question.append(JSON.Member("password", .string(password.text)))
+                }
+                let asked = question
+                let result = try await Shell.open(installation) { shell in
+                    try await shell.ask(ShellOrder.resetAdminPassword, asked)
+                }
+                if json {
+                    print(result.encoded)
+                } else if let link = result["link"]?.string {
+                    print("Set the password within an hour at:\n  \(link)")
+                } else {
+                    print("\((result["email"] ?? .null).shown) has a new password.")
+                }
+            }
+        }
+    }
+}
+
+/// A person at a terminal, or a script in their place.
 enum Terminal {
+    static func passwordLine() throws -> Secret {
+        guard let line = readLine(strippingNewline: true), !line.isEmpty else {
+            throw CommandRefusal(.failed, "--password-stdin: standard input has no password.")
+        }
+        return PasswordPolicy.normalised(line)
+    }
+
     /// Nil when the terminal closes. The input is not shown.
     static func askSecretly(_ question: String) -> String? {
         var settings = termios()

@@ -6,7 +6,8 @@ struct Gatehouse: AsyncParsableCommand {
         commandName: "gatehouse",
         abstract: "Sign-in, API keys, plans, limits and usage for a small team's service.",
         subcommands: [
-            ServeCommand.self, AdminCommand.self, KeysCommand.self, MigrateCommand.self,
+            ServeCommand.self, AdminCommand.self, UserCommand.self, KeyCommand.self,
+            PlanCommand.self, SubscriptionCommand.self, KeysCommand.self, MigrateCommand.self,
             CheckCommand.self, HealthcheckCommand.self, BackupCommand.self, VerifyCommand.self,
             InspectCommand.self, RestoreCommand.self, DrillCommand.self, VersionCommand.self,
         ])

@@ -34,7 +34,7 @@ struct ControlListener: Service {
 
 extension Appliance {
     var controlRoutes: [Route] {
-        [
+        shellRoutes + [
             Route(.post, "/control/admins", .open, isThrottled: false) { call throws(Problem) in
                 var form = try await call.form()
                 let email = form.email("email")

@@ -265,7 +265,7 @@ extension Form {
 
     mutating func limits(_ name: String, _ value: JSON) -> Limits? {
         do throws(Problem) {
-            return try Limits(json: value, field: name)
+            return try Limits(json: value, field: path + name)
         } catch {
             errors += error.errors
             return nil

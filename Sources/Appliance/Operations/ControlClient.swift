@@ -10,6 +10,9 @@ struct ControlClient {
         let body: [UInt8]
     }
 
+    /// Far above a page of 200 users or the changes of a whole file of plans.
+    private static let answerBytesMax = 16 << 20
+
     /// Nil when nobody listens there.
     func post(_ target: String, _ json: JSON) -> Answer? {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
@@ -56,7 +59,7 @@ struct ControlClient {
     private func receive(on descriptor: Int32) -> [UInt8] {
         var answer: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4096)
-        while answer.count < 1 << 20 {
+        while answer.count < Self.answerBytesMax {
             let count = read(descriptor, &buffer, buffer.count)
             guard count > 0 else { break }
             answer += buffer.prefix(count)

@@ -49,33 +49,39 @@ extension Appliance {
 
     private func createKey(_ call: Call) async throws(Problem) -> Answer {
         let caller = try call.signedIn()
-        let now = call.now
         var form = try await call.form()
-        let name = form.words("name", max: APIKey.nameMax)
-        let scopes = form.required("scopes") { $0.scopes($1, of: caller.account.role) }
-        let limits = form.optional("limits") { $0.keyLimits($1) } ?? .none
-        let networks = form.optional("allowed_cidrs") { $0.networks($1) } ?? []
-        let expiresAt = form.optional("expires_at") { $0.expiry("expires_at", $1, after: now) }
-        let (label, granted) = try form.finish(name, scopes)
+        let draft = try form.keyDraft(of: caller.account.role, at: call.now)
+        let (key, text) = try await createKey(
+            draft, of: caller.userID, by: caller.actor, from: call.origin, at: call.now
+        ) { key, text, db throws(Problem) in
+            try call.keep(Answer.json(.created) { $0.apiKey(key, text: text) }, db)
+        }
+        return .json(.created) { $0.apiKey(key, text: text) }
+    }
+
+    /// The text is what its owner sees once.
+    func createKey(
+        _ draft: APIKeyDraft, of user: UserID, by actor: AuditEvent.Actor, from origin: Origin,
+        at now: Timestamp,
+        keep: @escaping @Sendable (APIKey, APIKeyText, any Connection) throws(Problem) -> Void
+    ) async throws(Problem) -> (APIKey, APIKeyText) {
         var random = SystemRandomNumberGenerator()
         let text = APIKeyText.random(using: &random)
         let key = APIKey(
-            id: ID(at: now, using: &random), userID: caller.userID, name: label,
+            id: ID(at: now, using: &random), userID: user, name: draft.name,
             publicID: text.publicID, lastFour: text.lastFour, secretHash: Self.hash(text),
-            scopes: Scopes(granted), limits: limits, allowedNetworks: networks,
-            expiresAt: expiresAt, createdAt: now)
-        let origin = call.origin
-        let answer = Answer.json(.created) { $0.apiKey(key, text: text) }
+            scopes: draft.scopes, limits: draft.limits, allowedNetworks: draft.networks,
+            expiresAt: draft.expiresAt, createdAt: now)
         try await store.write { db throws(Problem) in
-            guard
-                try db.apiKeys.countLive(of: caller.userID, at: now) < APIKey.perAccountMax
-            else { throw Problem(.conflict, "At most \(APIKey.perAccountMax) live keys.") }
+            guard try db.apiKeys.countLive(of: user, at: now) < APIKey.perAccountMax else {
+                throw Problem(.conflict, "At most \(APIKey.perAccountMax) live keys.")
+            }
             try db.apiKeys.insert(key)
             try db.audit.append(
-                origin.event("api_key.created", by: caller.actor, on: "api_key:\(key.id)"), at: now)
-            try call.keep(answer, db)
+                origin.event("api_key.created", by: actor, on: "api_key:\(key.id)"), at: now)
+            try keep(key, text, db)
         }
-        return answer
+        return (key, text)
     }
 
     private func updateKey(_ call: Call) async throws(Problem) -> Answer {
@@ -123,21 +129,25 @@ extension Appliance {
     }
 
     private func revokeKey(_ call: Call) async throws(Problem) -> Answer {
-        let caller = try call.signedIn()
-        let key = try await ownKey(call)
-        let origin = call.origin
-        let now = call.now
+        _ = try await revokeKey(
+            try await ownKey(call), by: try call.signedIn().actor, from: call.origin, at: call.now)
+        return .noContent
+    }
+
+    /// One that was revoked before stays as it is.
+    func revokeKey(
+        _ key: APIKey, by actor: AuditEvent.Actor, from origin: Origin, at now: Timestamp
+    ) async throws(Problem) -> APIKey {
         let revoked = try await store.write { db throws(Problem) in
             if try db.apiKeys.revoke(key.id, at: now) {
                 try db.audit.append(
-                    origin.event("api_key.revoked", by: caller.actor, on: "api_key:\(key.id)"),
-                    at: now)
+                    origin.event("api_key.revoked", by: actor, on: "api_key:\(key.id)"), at: now)
             }
-            // As it is now: it may have been rotated since it was read.
-            return try db.apiKeys.find(key.id, of: caller.userID)
+            // As it is now: it may have been rotated since it was read, or gone with its owner.
+            return try db.apiKeys.find(key.id) ?? key
         }
-        if let revoked { authenticator.forget(key: revoked) }
-        return .noContent
+        authenticator.forget(key: revoked)
+        return revoked
     }
 
     /// A week: long enough for any deployment, and bounded (contract.md).
@@ -174,7 +184,31 @@ extension Appliance {
     }
 }
 
+/// A key that is asked for.
+struct APIKeyDraft: Sendable {
+    let name: String
+    let scopes: Scopes
+    let limits: Limits
+    let networks: [Network]
+    let expiresAt: Timestamp?
+}
+
 extension Form {
+    /// Ends the reading of a body that asks for a key.
+    mutating func keyDraft(
+        of role: Account.Role, at now: Timestamp
+    ) throws(Problem) -> APIKeyDraft {
+        let name = words("name", max: APIKey.nameMax)
+        let scopes = required("scopes") { $0.scopes($1, of: role) }
+        let limits = optional("limits") { $0.keyLimits($1) } ?? .none
+        let networks = optional("allowed_cidrs") { $0.networks($1) } ?? []
+        let expiresAt = optional("expires_at") { $0.expiry("expires_at", $1, after: now) }
+        let (label, granted) = try finish(name, scopes)
+        return APIKeyDraft(
+            name: label, scopes: Scopes(granted), limits: limits, networks: networks,
+            expiresAt: expiresAt)
+    }
+
     /// Scopes that the owner's role can give away.
     fileprivate mutating func scopes(_ value: JSON, of role: Account.Role) -> [Scope]? {
         list("scopes", value, max: Scope.allCases.count) { form, name, element in

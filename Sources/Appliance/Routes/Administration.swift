@@ -66,55 +66,15 @@ extension Appliance {
         let name = form.change("name") { $0.words("name", $1, max: Account.nameMax) }
         let isVerified = form.bool("email_verified")
         try form.finish()
-        let actor = try call.signedIn().actor
-        let origin = call.origin
-        let now = call.now
-        let (snapshot, ended) = try await store.write { db throws(Problem) in
-            guard let before = try db.accounts.find(id) else { throw Problem.notFound("user") }
-            var account = before
+        let snapshot = try await changeUser(
+            id, by: try call.signedIn().actor, from: call.origin, at: call.now
+        ) { account in
             if let role { account.role = role }
             if let isActive { account.isActive = isActive }
             if let name { account.name = name }
             if let isVerified { account.isEmailVerified = isVerified }
-            let wasAdmin = before.role == .admin && before.isActive
-            let isAdmin = account.role == .admin && account.isActive
-            if wasAdmin, !isAdmin, try db.accounts.activeAdmins(besides: id) == 0 {
-                throw Self.lastAdmin
-            }
-            // What a token says about its bearer must stay true.
-            if account.role != before.role || account.isActive != before.isActive {
-                account.tokenVersion += 1
-            }
-            account.updatedAt = now
-            _ = try db.accounts.update(account)
-            let ended = account.isActive ? [] : try db.sessions.revokeAll(of: id, at: now)
-            try db.audit.append(
-                origin.event(
-                    "user.updated", by: actor, on: "user:\(id)",
-                    meta: Self.changes(from: before, to: account)),
-                at: now)
-            let plan = try db.subscriptions.active(of: id)?.planSlug
-            return (AccountSnapshot(account, plan: plan), ended)
         }
-        authenticator.forget(account: id)
-        authenticator.forget(sessions: ended)
         return .json(encoded: snapshot.encoded)
-    }
-
-    /// Before and after of what changed; a name is personal, so only that it changed.
-    private static func changes(from before: Account, to after: Account) -> [JSON.Member] {
-        var changes: [JSON.Member] = []
-        func note(_ name: String, _ old: JSON, _ new: JSON) {
-            guard old != new else { return }
-            changes.append(
-                JSON.Member(
-                    name, .object([JSON.Member("from", old), JSON.Member("to", new)])))
-        }
-        note("role", .string(before.role.rawValue), .string(after.role.rawValue))
-        note("is_active", .bool(before.isActive), .bool(after.isActive))
-        note("email_verified", .bool(before.isEmailVerified), .bool(after.isEmailVerified))
-        if before.name != after.name { changes.append(JSON.Member("name", .string("changed"))) }
-        return changes
     }
 
     private func adminUsage(_ call: Call) async throws(Problem) -> Answer {

@@ -46,14 +46,7 @@ extension Appliance {
 
     private func adminCreatePlan(_ call: Call) async throws(Problem) -> Answer {
         var form = try await call.form()
-        let slug = form.required("slug") { form, value in
-            guard case .string(let text) = value, Plan.isSlug(text) else {
-                form.refuse(
-                    "slug", "invalid", "Lower-case letters, digits and inner hyphens; 40 at most.")
-                return String?.none
-            }
-            return text
-        }
+        let slug = form.planSlug()
         let name = form.words("name", max: Plan.nameMax)
         let description = form.words("description", max: Plan.descriptionMax, required: false)
         let limits = form.required("limits") { $0.limits("limits", $1) }

@@ -46,25 +46,37 @@ extension Appliance {
         let plan = form.words("plan", max: Plan.slugMax)
         let expiresAt = form.optional("expires_at") { $0.expiry("expires_at", $1, after: now) }
         let (id, slug) = try form.finish(user, plan)
-        let actor = try call.signedIn().actor
-        let origin = call.origin
-        let (answer, standing) = try await store.write { db throws(Problem) in
-            guard try db.accounts.find(id) != nil else {
+        let subscription = try await giveSubscription(
+            to: id, plan: slug, expiresAt: expiresAt, by: try call.signedIn().actor,
+            from: call.origin, at: now
+        ) { subscription, db throws(Problem) in
+            try call.keep(Answer.json(.created) { $0.subscription(subscription) }, db)
+        }
+        return .json(.created) { $0.subscription(subscription) }
+    }
+
+    /// A subscription in place of the active one, from the next request on.
+    func giveSubscription(
+        to user: UserID, plan slug: String, expiresAt: Timestamp?, by actor: AuditEvent.Actor,
+        from origin: Origin, at now: Timestamp,
+        keep: @escaping @Sendable (Subscription, any Connection) throws(Problem) -> Void
+    ) async throws(Problem) -> Subscription {
+        let (subscription, standing) = try await store.write { db throws(Problem) in
+            guard try db.accounts.find(user) != nil else {
                 throw Problem.invalid("user_id", "unknown_user", "There is no such user.")
             }
             let plan = try Self.livePlan(slug, db)
-            let subscription = try db.subscribe(id, to: plan, expiresAt: expiresAt, at: now)
+            let subscription = try db.subscribe(user, to: plan, expiresAt: expiresAt, at: now)
             try db.audit.append(
                 origin.event(
-                    "subscription.given", by: actor, on: "user:\(id)",
+                    "subscription.given", by: actor, on: "user:\(user)",
                     meta: [JSON.Member("plan", .string(slug))]),
                 at: now)
-            let answer = Answer.json(.created) { $0.subscription(subscription) }
-            try call.keep(answer, db)
-            return (answer, try self.gatekeeper.standing(of: id, db))
+            try keep(subscription, db)
+            return (subscription, try self.gatekeeper.standing(of: user, db))
         }
-        standingChanged(id, standing)
-        return answer
+        standingChanged(user, standing)
+        return subscription
     }
 
     private static func livePlan(_ slug: String, _ db: any Connection) throws(Problem) -> Plan {

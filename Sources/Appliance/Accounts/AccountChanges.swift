@@ -1,0 +1,91 @@
+import Domain
+import Store
+
+/// What admins change of accounts, over HTTP or from a shell.
+extension Appliance {
+    /// Changes an account and audits what changed. The last active admin stays one.
+    func changeUser(
+        _ id: UserID, by actor: AuditEvent.Actor, from origin: Origin, at now: Timestamp,
+        _ change: @escaping @Sendable (inout Account) -> Void
+    ) async throws(Problem) -> AccountSnapshot {
+        let (snapshot, ended) = try await store.write { db throws(Problem) in
+            guard let before = try db.accounts.find(id) else { throw Problem.notFound("user") }
+            var account = before
+            change(&account)
+            let wasAdmin = before.role == .admin && before.isActive
+            let isAdmin = account.role == .admin && account.isActive
+            if wasAdmin, !isAdmin, try db.accounts.activeAdmins(besides: id) == 0 {
+                throw Self.lastAdmin
+            }
+            // What a token says about its bearer must stay true.
+            if account.role != before.role || account.isActive != before.isActive {
+                account.tokenVersion += 1
+            }
+            account.updatedAt = now
+            _ = try db.accounts.update(account)
+            let ended = account.isActive ? [] : try db.sessions.revokeAll(of: id, at: now)
+            try db.audit.append(
+                origin.event(
+                    "user.updated", by: actor, on: "user:\(id)",
+                    meta: Self.changes(from: before, to: account)),
+                at: now)
+            let plan = try db.subscriptions.active(of: id)?.planSlug
+            return (AccountSnapshot(account, plan: plan), ended)
+        }
+        authenticator.forget(account: id)
+        authenticator.forget(sessions: ended)
+        return snapshot
+    }
+
+    /// Before and after of what changed; a name is personal, so only that it changed.
+    private static func changes(from before: Account, to after: Account) -> [JSON.Member] {
+        var changes: [JSON.Member] = []
+        func note(_ name: String, _ old: JSON, _ new: JSON) {
+            guard old != new else { return }
+            changes.append(
+                JSON.Member(
+                    name, .object([JSON.Member("from", old), JSON.Member("to", new)])))
+        }
+        note("role", .string(before.role.rawValue), .string(after.role.rawValue))
+        note("is_active", .bool(before.isActive), .bool(after.isActive))
+        note("email_verified", .bool(before.isEmailVerified), .bool(after.isEmailVerified))
+        if before.name != after.name { changes.append(JSON.Member("name", .string("changed"))) }
+        return changes
+    }
+
+    /// `gatehouse admin reset-password`. Without a password, returns the link that sets one; until
+    /// it is used nothing changes.
+    func resetAdminPassword(
+        of email: EmailAddress, to password: Secret?, from origin: Origin, at now: Timestamp
+    ) async throws(Problem) -> String? {
+        let account = try await account(named: email.description)
+        guard account.role == .admin else {
+            throw Problem(.conflict, "\(email) is no admin; others reset their own by mail.")
+        }
+        guard account.isActive else {
+            throw Problem(
+                .conflict, "\(email) is not active. Run: gatehouse user activate \(email)")
+        }
+        guard let password else {
+            let token = OpaqueToken()
+            try await store.write { db throws(Problem) in
+                try self.insertReset(token, of: account, db, at: now)
+                try db.audit.append(
+                    origin.event(
+                        "user.reset_link_made", by: .shell, on: "user:\(account.id)"), at: now)
+            }
+            return "\(configuration.publicURL)/reset-password#token=\(token.secret.text)"
+        }
+        try policy.check(
+            password, about: [email.description, account.name ?? ""], field: "password")
+        let hash = try await hasher.hash(password)
+        let ended = try await store.write { db throws(Problem) in
+            guard let current = try db.accounts.find(account.id) else {
+                throw Problem.notFound("user")
+            }
+            return try self.setPassword(hash, of: current, by: .shell, db, from: origin, at: now)
+        }
+        passwordWasReset(account, ended: ended, at: now)
+        return nil
+    }
+}
