@@ -13,6 +13,10 @@ static inline int gatehouse_bind_text(sqlite3_stmt *s, int at, const char *text,
     return sqlite3_bind_text(s, at, text, bytes, SQLITE_TRANSIENT);
 }
 
+static inline void gatehouse_result_text(sqlite3_context *c, const char *text, int bytes) {
+    sqlite3_result_text(c, text, bytes, SQLITE_TRANSIENT);
+}
+
 static inline int gatehouse_bind_blob(sqlite3_stmt *s, int at, const void *bytes, int count) {
     // A null pointer would bind NULL; an empty blob is a value.
     return count == 0 ? sqlite3_bind_zeroblob(s, at, 0)

@@ -35,6 +35,27 @@ package struct AuditEvent: Equatable, Sendable {
     }
 }
 
+extension AuditEvent {
+    /// Before and after of what a change touched, for `meta`: `{"role":{"from":…,"to":…}}`.
+    package struct Changes: Sendable {
+        package private(set) var members: [JSON.Member] = []
+
+        package init() {}
+
+        package mutating func note(_ name: String, _ old: JSON, _ new: JSON) {
+            guard old != new else { return }
+            members.append(
+                JSON.Member(
+                    name, .object([JSON.Member("from", old), JSON.Member("to", new)])))
+        }
+
+        /// Of a personal value: that it changed, and nothing else.
+        package mutating func notePersonal(_ name: String, _ old: String?, _ new: String?) {
+            if old != new { members.append(JSON.Member(name, .string("changed"))) }
+        }
+    }
+}
+
 extension AuditEvent.Actor {
     /// As the store keeps it and the API shows it.
     package var text: String {

@@ -90,6 +90,18 @@ package enum Hex {
         }
     }
 
+    /// Nil for what is no hexadecimal of whole bytes.
+    package static func bytes(of text: String) -> [UInt8]? {
+        let digits = text.utf8.map { value(of: $0) }
+        guard digits.count.isMultiple(of: 2) else { return nil }
+        var bytes: [UInt8] = []
+        for place in stride(from: 0, to: digits.count, by: 2) {
+            guard let high = digits[place], let low = digits[place + 1] else { return nil }
+            bytes.append(high << 4 | low)
+        }
+        return bytes
+    }
+
     package static func text(of bytes: some Sequence<UInt8>) -> String {
         var text = [UInt8]()
         for byte in bytes {

@@ -11,6 +11,9 @@ package enum Text {
         return String(String.UnicodeScalarView(text._nfc))
     }
 
+    /// Without capitals, in every script: what texts are compared by when somebody searches.
+    package static func lowered(_ text: String) -> String { nfc(text.lowercased()) }
+
     /// Control, format and unassigned characters, separators other than the space, private use:
     /// characters that let one text pass for another, or break a header, a log line or a terminal.
     package static func hasUnsafeCharacter(_ text: String) -> Bool {

@@ -115,6 +115,38 @@ package struct APIKeys {
         ) { row throws(Problem) in try Self.decode(&row) }
     }
 
+    package struct Filter: Sendable {
+        package var user: UserID?
+        /// Live at that moment, or not; nil: both.
+        package var isLive: Bool?
+
+        package init(user: UserID? = nil, isLive: Bool? = nil) {
+            self.user = user
+            self.isLive = isLive
+        }
+    }
+
+    /// Keys of everybody, for the admin.
+    package func list(
+        _ filter: Filter, at now: Timestamp, _ page: Page
+    ) throws(Problem) -> [APIKey] {
+        var conditions: SQL = "id < \(page.bound)"
+        if let user = filter.user { conditions += " AND user_id = \(user)" }
+        if let isLive = filter.isLive {
+            let live: SQL = """
+                ((revoked_at IS NULL OR revoked_at > \(now)) AND
+                (expires_at IS NULL OR expires_at > \(now)))
+                """
+            conditions += isLive ? " AND \(live)" : " AND NOT \(live)"
+        }
+        return try db.rows(
+            """
+            SELECT \(raw: Self.columns) FROM api_keys WHERE \(conditions)
+            ORDER BY id DESC LIMIT \(page.limit)
+            """
+        ) { row throws(Problem) in try Self.decode(&row) }
+    }
+
     package func countLive(of user: UserID, at now: Timestamp) throws(Problem) -> Int64 {
         try db.count(
             """

@@ -142,10 +142,13 @@ package struct Accounts {
         package let plan: String?
     }
 
-    package func list(_ filter: Filter, _ page: Page) throws(Problem) -> [Listed] {
-        var conditions: SQL = "u.id < \(page.bound)"
+    /// - Parameter page: its `before` is the position of the last account of the page before.
+    package func list(
+        _ filter: Filter, by order: Order = .newest, _ page: Page
+    ) throws(Problem) -> [Listed] {
+        var conditions = order.condition(page.before)
         if let search = filter.search {
-            let pattern = "%" + Self.escaped(Self.lowered(search)) + "%"
+            let pattern = "%" + Self.escaped(Text.lowered(search)) + "%"
             conditions += """
                  AND (u.email LIKE \(pattern) ESCAPE '\\'
                  OR lower(u.name) LIKE \(pattern) ESCAPE '\\')
@@ -159,16 +162,35 @@ package struct Accounts {
             SELECT \(raw: Self.columns), p.slug FROM users u
             LEFT JOIN subscriptions s ON s.user_id = u.id AND s.status = 'active'
             LEFT JOIN plans p ON p.id = s.plan_id
-            WHERE \(conditions) ORDER BY u.id DESC LIMIT \(page.limit)
+            WHERE \(conditions) ORDER BY \(order.clause) LIMIT \(page.limit)
             """
         ) { row throws(Problem) in
             Listed(account: try Self.decode(&row), plan: try row.optionalText())
         }
     }
 
-    /// As the engine's own `lower` does it: ASCII alone.
-    private static func lowered(_ text: String) -> String {
-        String(text.map { $0.isASCII ? Character($0.lowercased()) : $0 })
+    package struct Counts: Sendable, Equatable {
+        package let byRole: [Account.Role: Int64]
+        package let inactive: Int64
+
+        package init(byRole: [Account.Role: Int64], inactive: Int64) {
+            self.byRole = byRole
+            self.inactive = inactive
+        }
+
+        package var total: Int64 { byRole.values.reduce(0, +) }
+    }
+
+    /// How many there are: one walk over the smallest index.
+    package func counts() throws(Problem) -> Counts {
+        let byRole = try db.rows("SELECT role, count(*) FROM users GROUP BY role ORDER BY role") {
+            row throws(Problem) in
+            (role: try row.parsed(Account.Role.init), count: try row.integer())
+        }
+        let inactive = try db.count("SELECT count(*) FROM users WHERE is_active = 0")
+        return Counts(
+            byRole: Dictionary(uniqueKeysWithValues: byRole.map { ($0.role, $0.count) }),
+            inactive: inactive)
     }
 
     /// A search for `50%` finds the percent sign, not everything.

@@ -130,6 +130,65 @@ package struct AuditLog {
         return (nil, rows.isEmpty ? nil : last)
     }
 
+    // MARK: Retention
+
+    /// The action of the row that tells what was removed, and with it where the chain begins.
+    private static let pruned = "audit.pruned"
+
+    /// The last row that was removed: the chain goes on from its hash. The newest row about a
+    /// removal says which, and stands in the chain itself; nil while all rows are there.
+    package func anchor() throws(Problem) -> (sequence: Int64, hash: [UInt8])? {
+        let meta = try db.first(
+            """
+            SELECT meta_json FROM audit_logs WHERE action = \(Self.pruned)
+            ORDER BY sequence DESC LIMIT 1
+            """
+        ) { row throws(Problem) in try row.text() }
+        // One that cannot be read is no anchor: the first row that is left then fails to fit.
+        guard let meta, let json = try? JSONParser.parse(Array(meta.utf8)),
+            case .integer(let sequence)? = json["through"], case .string(let text)? = json["hash"],
+            let hash = Hex.bytes(of: text)
+        else { return nil }
+        return (sequence, hash)
+    }
+
+    /// Removes the oldest rows from before `moment`, at most `most`, and writes a row that says
+    /// what went. Returns how many went. For a write transaction.
+    ///
+    /// Throws `internal`, and removes nothing, when a row among them does not fit the chain: its
+    /// removal would hide that it was tampered with.
+    package func prune(
+        before moment: Timestamp, atMost most: Int, at now: Timestamp
+    ) throws(Problem) -> Int {
+        let start = try anchor() ?? (sequence: 0, hash: [])
+        let rows = try db.rows(
+            """
+            SELECT sequence, at, hash FROM audit_logs WHERE sequence > \(start.sequence)
+            ORDER BY sequence LIMIT \(most)
+            """
+        ) { row throws(Problem) in
+            (sequence: try row.integer(), at: try row.timestamp(), hash: try row.bytes())
+        }
+        let old = rows.prefix { $0.at < moment }
+        guard let last = old.last else { return 0 }
+        let found = try verify(after: start.sequence, previous: start.hash, count: old.count)
+        if let broken = found.broken {
+            throw .internal(cause: "audit row \(broken) does not fit the chain; none was removed")
+        }
+        try append(
+            AuditEvent(
+                action: Self.pruned, actor: .system, target: "audit_log",
+                meta: .object([
+                    JSON.Member("through", .integer(last.sequence)),
+                    JSON.Member("hash", .string(Hex.text(of: last.hash))),
+                    JSON.Member("rows", .integer(Int64(old.count))),
+                ])),
+            at: now)
+        // After it: it goes on from the last row, which may be among those.
+        try db.execute("DELETE FROM audit_logs WHERE sequence <= \(last.sequence)")
+        return old.count
+    }
+
     private static func digest(of address: String?, salt: [UInt8]?) -> [UInt8]? {
         guard let address, let salt else { return nil }
         return Array(SHA256.hash(data: salt + Array(address.utf8)))

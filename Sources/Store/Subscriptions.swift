@@ -74,6 +74,18 @@ package struct Subscriptions {
         ) { row throws(Problem) in try row.id() }
     }
 
+    /// How many customers are on each plan that has any, sorted by the plan's slug.
+    package func activeByPlan() throws(Problem) -> [(plan: String, count: Int64)] {
+        try db.rows(
+            """
+            SELECT p.slug, c.customers FROM plans p JOIN
+                (SELECT plan_id, count(*) AS customers FROM subscriptions
+                 WHERE status = 'active' GROUP BY plan_id) c ON c.plan_id = p.id
+            ORDER BY p.slug
+            """
+        ) { row throws(Problem) in (plan: try row.text(), count: try row.integer()) }
+    }
+
     package struct Filter: Sendable {
         package var user: UserID?
         package var plan: String?

@@ -161,17 +161,53 @@ package struct UsageCounters {
         package let value: Int64
     }
 
-    /// Who used most of a metric in a period.
+    /// Who used most of a metric in a period, from behind the consumer with that value and id.
     package func top(
-        metric: String, window: Window, period: String, limit: Int
+        metric: String, window: Window, period: String,
+        after last: (value: Int64, user: String)? = nil, limit: Int
     ) throws(Problem) -> [Consumer] {
+        let (value, user) = last ?? (Int64.max, "")
+        return try consumers(
+            """
+            c.granularity = \(window.rawValue) AND c.period = \(period)
+                AND c.metric = \(metric) AND c.key_id = ''
+                AND (c.value < \(value) OR (c.value = \(value) AND c.user_id > \(user)))
+            ORDER BY c.value DESC, c.user_id LIMIT \(limit)
+            """)
+    }
+
+    /// Who used a metric in a period, in the order of their ids, which no count changes: what an
+    /// export of all of them is read by.
+    package func all(
+        metric: String, window: Window, period: String, after user: String?, limit: Int
+    ) throws(Problem) -> [Consumer] {
+        try consumers(
+            """
+            c.granularity = \(window.rawValue) AND c.period = \(period)
+                AND c.metric = \(metric) AND c.key_id = '' AND c.user_id > \(user ?? "")
+            ORDER BY c.user_id LIMIT \(limit)
+            """)
+    }
+
+    /// Everything that one customer used in a period, or one metric of it; sorted by metric.
+    package func metrics(
+        of user: UserID, metric: String?, window: Window, period: String
+    ) throws(Problem) -> [Consumer] {
+        let only: SQL = metric.map { " AND c.metric = \($0)" } ?? ""
+        return try consumers(
+            """
+            c.user_id = \(user) AND c.key_id = '' AND c.granularity = \(window.rawValue)
+                AND c.period = \(period)\(only)
+            ORDER BY c.metric
+            """)
+    }
+
+    private func consumers(_ condition: SQL) throws(Problem) -> [Consumer] {
         try db.rows(
             """
             SELECT u.id, u.email, c.metric, c.value FROM usage_counters c
             JOIN users u ON u.id = c.user_id
-            WHERE c.granularity = \(window.rawValue) AND c.period = \(period)
-                AND c.metric = \(metric) AND c.key_id = ''
-            ORDER BY c.value DESC, c.user_id LIMIT \(limit)
+            WHERE \(condition)
             """
         ) { row throws(Problem) in
             Consumer(

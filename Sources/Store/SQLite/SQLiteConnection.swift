@@ -42,6 +42,7 @@ final class SQLiteConnection: Connection {
             try check(gatehouse_db_config(handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1))
             try run("PRAGMA mmap_size = 0")
             try run("PRAGMA temp_store = MEMORY")
+            try defineFunctions()
         } catch {
             sqlite3_close_v2(handle)
             throw error

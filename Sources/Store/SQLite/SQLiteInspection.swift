@@ -38,6 +38,17 @@ package final class SQLiteInspection {
         }
     }
 
+    /// Whether the audit chain holds. Each look is a snapshot of its own.
+    package func walkAudit() throws -> AuditWalk {
+        var walk = AuditWalk()
+        while !walk.isOver {
+            try connection.run("BEGIN")
+            try walk.step(connection)
+            try connection.run("COMMIT")
+        }
+        return walk
+    }
+
     /// Every table with its rows, sorted by name.
     func tables() throws(StoreRefusal) -> [BackupManifest.Table] {
         do {

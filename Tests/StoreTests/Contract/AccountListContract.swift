@@ -59,14 +59,58 @@ struct AccountListContract {
     }
 
     @Test(
-        "A search for a name as it is written finds it, whatever its letters",
-        arguments: ["Ügur", "Ü"])
+        "A search finds a name whatever its letters, in capitals or not, composed or not",
+        arguments: ["Ügur", "Ü", "ügur", "ZOË ü", "zoe\u{308} u\u{308}G"])
     func searchBeyondASCII(text: String) async throws {
         try await withStore { db in
             var sample = Sample()
             try await db.insert(sample.account(name: "Zoë Ügur"), sample.account(name: "Zoe"))
             let found = try await Self.list(db, Accounts.Filter(search: text))
             #expect(found.map(\.account.name) == ["Zoë Ügur"])
+        }
+    }
+
+    @Test(
+        "Each order runs over all accounts in pages, up and down",
+        arguments: Accounts.Order.allCases)
+    func orders(order: Accounts.Order) async throws {
+        try await withStore { db in
+            var sample = Sample()
+            var made: [Account] = []
+            // The order of the addresses is not that of the making.
+            for number in 0..<10 {
+                let account = sample.account("a\(number * 7 % 10)@example.com")
+                made.append(account)
+                try await db.insert(account)
+            }
+            let found = try await readInPages(
+                id: { order.position(of: $0.account) }, meanwhile: {},
+                page: { page in
+                    try await db.read { db throws(Problem) in
+                        try db.accounts.list(.init(), by: order, page)
+                    }
+                })
+            let expected: [Account] =
+                switch order {
+                case .newest: made.reversed()
+                case .oldest: made
+                case .email: made.sorted { $0.email.description < $1.email.description }
+                case .emailDown: made.sorted { $0.email.description > $1.email.description }
+                }
+            #expect(found.map(\.account) == expected)
+        }
+    }
+
+    @Test("They are counted by role, and those who are not active apart")
+    func counts() async throws {
+        try await withStore { db in
+            var sample = Sample()
+            var banned = sample.account()
+            banned.isActive = false
+            try await db.insert(sample.account(role: .admin), sample.account(), banned)
+            let counts = try await db.read { db throws(Problem) in try db.accounts.counts() }
+            #expect(counts == .init(byRole: [.admin: 1, .user: 2], inactive: 1))
+            #expect(counts.total == 3)
         }
     }
 

@@ -24,6 +24,7 @@ struct QueryCalls {
         addRecords()
         addRest()
         addAudit()
+        addAdministration()
         addDeletion()
     }
 

@@ -28,6 +28,7 @@ struct ConstraintTests {
             "state": ["'lost'", "''"], "amount": ["-1"], "settled_amount": ["-1"],
         ],
         "leases": ["fencing_token": ["0", "-1"]],
+        "activity": ["granularity": ["'month'", "''"], "value": ["-1"]],
         "idempotency_keys": ["status": ["99", "600", "0", "-200"]],
     ]
 

@@ -112,6 +112,12 @@ struct GoodRow: Sendable {
                 ("target", "''"), ("meta_json", "'{}'"), ("previous_hash", "x''"),
                 ("hash", "x'01'"),
             ]),
+        GoodRow(
+            table: "activity",
+            values: [
+                ("granularity", "'day'"), ("period", "'2026-11-23'"), ("name", "'sign_ins'"),
+                ("value", "1"),
+            ]),
         GoodRow(table: "installation", values: [("name", "'a'"), ("value", "''")]),
     ]
 

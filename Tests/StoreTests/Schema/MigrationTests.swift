@@ -6,7 +6,9 @@ import Testing
 @Suite("Migrations")
 struct MigrationTests {
     /// The last table of each, which is in its way when it is there before.
-    private static let lastTables = ["installation", "idempotency_keys", "recovery_codes"]
+    private static let lastTables = [
+        "installation", "idempotency_keys", "recovery_codes", "activity",
+    ]
 
     private static func schema(of place: StoreFile) throws -> [String] {
         let reader = try SQLiteFile.openReader(place.path)

@@ -11,6 +11,7 @@ struct SchemaTests {
         "refresh_tokens", "api_keys", "plans",
         "subscriptions", "usage_counters", "usage_events", "reservations", "leases",
         "idempotency_keys", "rate_states", "items", "audit_logs", "installation",
+        "activity",
     ]
 
     private static let indexes: Set<String> = [
@@ -21,7 +22,7 @@ struct SchemaTests {
         "usage_counters_by_period", "usage_events_by_age", "reservations_by_user",
         "reservations_by_end", "leases_by_user", "leases_by_end", "idempotency_keys_by_age",
         "rate_states_by_age", "items_by_user", "audit_logs_by_actor", "audit_logs_by_target",
-        "audit_logs_by_action",
+        "audit_logs_by_action", "users_inactive", "subscriptions_active_by_plan",
     ]
 
     /// Column by column what docs/data.md calls unique beside the primary keys.
