@@ -110,8 +110,12 @@ class Server:
         self.trust = trust  # what its certificate is checked against; None for plain HTTP
         self.data_dir = root / "data"
         self.listen = listen
-        # Throttling is tested on servers of its own; a free metrics port lets servers coexist.
-        defaults = {"limits_auth_enabled": "false", "metrics_listen": "127.0.0.1:0"}
+        # Throttling is tested on servers of its own; a free metrics port lets servers coexist; a
+        # module may run for longer than an admin's sign-in counts as recent.
+        defaults = {
+            "limits_auth_enabled": "false", "metrics_listen": "127.0.0.1:0",
+            "auth_recent_sign_in": "1h",
+        }  # fmt: skip
         self.settings = defaults | settings
         self.stdout: list[str] = []
         self.stderr: list[str] = []

@@ -97,8 +97,12 @@ final class Authenticator: Sendable {
         }
     }
 
-    private func caller(_ snapshot: AccountSnapshot, _ proof: Caller.Proof) -> Caller {
-        Caller(snapshot: snapshot, proof: proof, isHeldBack: isHeldBack(snapshot.account))
+    private func caller(
+        _ snapshot: AccountSnapshot, _ proof: Caller.Proof, signedInAt: Timestamp? = nil
+    ) -> Caller {
+        Caller(
+            snapshot: snapshot, proof: proof, isHeldBack: isHeldBack(snapshot.account),
+            signedInAt: signedInAt)
     }
 
     func isHeldBack(_ account: Account) -> Bool {
@@ -122,21 +126,22 @@ final class Authenticator: Sendable {
         guard let token = verifiedToken(authorization, at: now), now < token.expiresAt else {
             return .refused(Self.refused)
         }
-        let isLive: Bool? = sessions.with(token.sessionID) { live in
+        let live: Timestamp?? = sessions.with(token.sessionID) { live in
             guard live.session.userID == token.userID, live.session.isLive(at: now) else {
-                return false
+                return nil
             }
             note(&live, token, at: now)
-            return true
+            return live.session.createdAt
         }
-        guard let isLive else { return .cold(.session(token.sessionID)) }
-        guard isLive else { return .refused(Self.refused) }
+        guard let live else { return .cold(.session(token.sessionID)) }
+        guard let signedInAt = live else { return .refused(Self.refused) }
         guard let snapshot = accounts.with(token.userID, { $0 }) else {
             return .cold(.account(token.userID))
         }
         guard snapshot.account.isActive, snapshot.account.tokenVersion == token.tokenVersion
         else { return .refused(Self.refused) }
-        return .known(caller(snapshot, .session(token.sessionID)))
+        return .known(
+            caller(snapshot, .session(token.sessionID), signedInAt: signedInAt))
     }
 
     /// A signature is checked once for each token. A key that is dropped from the ring takes effect

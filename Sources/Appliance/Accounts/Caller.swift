@@ -51,6 +51,8 @@ package struct Caller: Sendable {
     /// An admin without one-time codes where `auth.require_totp_for_admins` is on: until they are,
     /// neither a session nor a key of theirs does more than look after their own account.
     let isHeldBack: Bool
+    /// When the session began, which is when they last showed who they are; nil for a key.
+    var signedInAt: Timestamp?
 
     var account: Account { snapshot.account }
     var userID: UserID { snapshot.account.id }

@@ -52,6 +52,7 @@ package struct Configuration: Sendable, Equatable {
         package var sessionTTL: Duration = .seconds(90 * 86_400)
         package var refreshGrace: Duration = .seconds(10)
         package var algorithm = SigningAlgorithm.edDSA
+        package var recentSignIn: Duration = .seconds(300)
         package var signingKeyMaxAge: Duration = .seconds(90 * 86_400)
         package var issuer: String?
         package var audience = "gatehouse"
@@ -74,6 +75,11 @@ package struct Configuration: Sendable, Equatable {
         package var from = "Gatehouse <gatehouse@localhost>"
     }
 
+    package struct Audit: Sendable, Equatable {
+        /// Nil: rows are kept for ever.
+        package var keep: Duration?
+    }
+
     package struct Log: Sendable, Equatable {
         package var level = "info"
         package var requests = "errors"
@@ -85,6 +91,7 @@ package struct Configuration: Sendable, Equatable {
     package var auth = Auth()
     package var limits = Limits()
     package var mail = Mail()
+    package var audit = Audit()
     package var log = Log()
     /// Where the store, keys and mailbox are; `--data-dir`.
     package var dataDirectory = "data"

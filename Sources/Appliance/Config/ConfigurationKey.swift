@@ -163,6 +163,7 @@ extension ConfigurationKey {
         scalar(
             "auth.algorithm", "one of EdDSA, ES256, RS256, HS256", \.auth.algorithm,
             parse: { SigningAlgorithm(rawValue: $0) }, show: \.rawValue),
+        duration("auth.recent_sign_in", "0s", "1d", \.auth.recentSignIn),
         duration("auth.signing_key_max_age", "1d", "3650d", \.auth.signingKeyMaxAge),
         optionalText("auth.issuer", "a URL", \.auth.issuer) { $0.contains("://") },
         text("auth.audience", "a word", \.auth.audience) { !$0.isEmpty },
@@ -185,6 +186,15 @@ extension ConfigurationKey {
         text("mail.from", "an address, or a name and an address in <>", \.mail.from) {
             $0.contains("@") && !Text.hasUnsafeCharacter($0)
         },
+        scalar(
+            "audit.keep", "forever, or a duration from 90d to 36500d", \.audit.keep,
+            parse: { text in
+                if text == "forever" { return .some(nil) }
+                guard let kept = DurationText.parse(text),
+                    (.seconds(90 * 86_400))...(.seconds(36_500 * 86_400)) ~= kept
+                else { return nil }
+                return .some(kept)
+            }, show: { $0.map(DurationText.show) ?? "forever" }),
         choice("log.level", ["trace", "debug", "info", "notice", "warning", "error"], \.log.level),
         choice("log.requests", ["off", "errors", "all"], \.log.requests),
     ]

@@ -51,6 +51,9 @@ extension Appliance {
         let caller = try call.signedIn()
         var form = try await call.form()
         let draft = try form.keyDraft(of: caller.account.role, at: call.now)
+        if draft.scopes.contains(.adminWrite) {
+            try demandRecentSignIn(caller, at: call.now)
+        }
         let (key, text) = try await createKey(
             draft, of: caller.userID, by: caller.actor, from: call.origin, at: call.now
         ) { key, text, db throws(Problem) in
@@ -94,6 +97,9 @@ extension Appliance {
         let networks = form.change("allowed_cidrs") { $0.networks($1) }
         let expiresAt = form.change("expires_at") { $0.expiry("expires_at", $1, after: now) }
         try form.finish()
+        if scopes?.contains(.adminWrite) == true {
+            try demandRecentSignIn(try call.signedIn(), at: now)
+        }
         return try await changeKey(call, "api_key.updated") { key in
             if let name { key.name = name }
             if let scopes { key.scopes = Scopes(scopes) }
@@ -168,6 +174,7 @@ extension Appliance {
                 throw Problem.notFound("API key")
             }
             guard before.isLive(at: now) else { throw Problem(.conflict, "This key has ended.") }
+            if before.scopes.contains(.adminWrite) { try self.demandRecentSignIn(caller, at: now) }
             try db.apiKeys.rotate(
                 id, to: text, hash: Self.hash(text), overlapEnd: now + .seconds(overlap))
             try db.audit.append(
@@ -251,10 +258,12 @@ extension Form {
 }
 
 extension JSONWriter {
-    /// `ApiKey`; with the key itself in the one answer that shows it.
-    mutating func apiKey(_ key: APIKey, text: APIKeyText? = nil) {
+    /// `ApiKey`; with the key itself in the one answer that shows it, and with whose it is where
+    /// keys of several people stand.
+    mutating func apiKey(_ key: APIKey, text: APIKeyText? = nil, showsOwner: Bool = false) {
         object { json in
             json.member("id", key.id)
+            if showsOwner { json.member("user_id", key.userID) }
             json.member("name", key.name)
             json.member("prefix", APIKeyText.shownPrefix(publicID: key.publicID))
             json.member("last_four", key.lastFour)
