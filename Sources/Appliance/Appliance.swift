@@ -31,6 +31,8 @@ package final class Appliance: Sendable {
     let counters: CounterFile
     /// Requests that the gate answered on the event loop.
     let gateAnswers = Counter()
+    let traffic = Traffic()
+    let dashboard = Dashboard()
     let idempotencyRuns = IdempotencyRuns()
     /// One fold at a time.
     let turnstile = Turnstile()

@@ -41,6 +41,9 @@ package struct Account: Equatable, Sendable {
         self.updatedAt = updatedAt
     }
 
+    /// The last of these can't be taken away.
+    package var isActiveAdmin: Bool { role == .admin && isActive }
+
     /// Characters of a display name, after trimming and NFC.
     package static let nameMax = 100
 }

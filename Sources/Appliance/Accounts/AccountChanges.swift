@@ -4,17 +4,21 @@ import Store
 /// What admins change of accounts, over HTTP or from a shell.
 extension Appliance {
     /// Changes an account and audits what changed. The last active admin stays one.
+    ///
+    /// - Parameter check: whether that change, from the first to the second, is allowed.
     func changeUser(
         _ id: UserID, by actor: AuditEvent.Actor, from origin: Origin, at now: Timestamp,
+        check: @escaping @Sendable (Account, Account) throws(Problem) -> Void = { _, _ in },
         _ change: @escaping @Sendable (inout Account) -> Void
     ) async throws(Problem) -> AccountSnapshot {
         let (snapshot, ended) = try await store.write { db throws(Problem) in
             guard let before = try db.accounts.find(id) else { throw Problem.notFound("user") }
             var account = before
             change(&account)
-            let wasAdmin = before.role == .admin && before.isActive
-            let isAdmin = account.role == .admin && account.isActive
-            if wasAdmin, !isAdmin, try db.accounts.activeAdmins(besides: id) == 0 {
+            try check(before, account)
+            if before.isActiveAdmin, !account.isActiveAdmin,
+                try db.accounts.activeAdmins(besides: id) == 0
+            {
                 throw Self.lastAdmin
             }
             // What a token says about its bearer must stay true.
@@ -37,20 +41,14 @@ extension Appliance {
         return snapshot
     }
 
-    /// Before and after of what changed; a name is personal, so only that it changed.
     private static func changes(from before: Account, to after: Account) -> [JSON.Member] {
-        var changes: [JSON.Member] = []
-        func note(_ name: String, _ old: JSON, _ new: JSON) {
-            guard old != new else { return }
-            changes.append(
-                JSON.Member(
-                    name, .object([JSON.Member("from", old), JSON.Member("to", new)])))
-        }
-        note("role", .string(before.role.rawValue), .string(after.role.rawValue))
-        note("is_active", .bool(before.isActive), .bool(after.isActive))
-        note("email_verified", .bool(before.isEmailVerified), .bool(after.isEmailVerified))
-        if before.name != after.name { changes.append(JSON.Member("name", .string("changed"))) }
-        return changes
+        var changes = AuditEvent.Changes()
+        changes.note("role", .string(before.role.rawValue), .string(after.role.rawValue))
+        changes.note("is_active", .bool(before.isActive), .bool(after.isActive))
+        changes.note(
+            "email_verified", .bool(before.isEmailVerified), .bool(after.isEmailVerified))
+        changes.notePersonal("name", before.name, after.name)
+        return changes.members
     }
 
     /// `gatehouse admin reset-password`. Without a password, returns the link that sets one; until

@@ -67,6 +67,7 @@ extension Appliance {
         _ account: Account, passwordHash: String?, _ db: any Connection, at now: Timestamp
     ) throws(Problem) -> Bool {
         guard try db.accounts.insert(account, passwordHash: passwordHash) else { return false }
+        try db.activity.add(Dashboard.usersCreated, at: now)
         if let plan = try db.plans.findDefault() {
             _ = try db.subscribe(account.id, to: plan, expiresAt: nil, at: now)
         }

@@ -97,6 +97,7 @@ extension Appliance {
         if let fresh { try db.accounts.replacePasswordHash(hash, with: fresh, of: id) }
         try db.audit.append(
             origin.event("session.signed_in", by: .user(id), on: "user:\(id)"), at: now)
+        try db.activity.add(Dashboard.signIns, at: now)
         let pair = try insertSession(of: current.account, db, from: origin, at: now)
         return .pair(pair, left: left)
     }
@@ -109,6 +110,7 @@ extension Appliance {
         try await store.write { db throws(Problem) in
             try db.audit.append(
                 origin.event("session.sign_in_failed", by: .anonymous, on: target), at: now)
+            try db.activity.add(Dashboard.signInsFailed, at: now)
         }
     }
 

@@ -7,9 +7,10 @@ struct Gatehouse: AsyncParsableCommand {
         abstract: "Sign-in, API keys, plans, limits and usage for a small team's service.",
         subcommands: [
             ServeCommand.self, AdminCommand.self, UserCommand.self, KeyCommand.self,
-            PlanCommand.self, SubscriptionCommand.self, KeysCommand.self, MigrateCommand.self,
-            CheckCommand.self, HealthcheckCommand.self, BackupCommand.self, VerifyCommand.self,
-            InspectCommand.self, RestoreCommand.self, DrillCommand.self, VersionCommand.self,
+            PlanCommand.self, SubscriptionCommand.self, KeysCommand.self, AuditCommand.self,
+            MigrateCommand.self, CheckCommand.self, HealthcheckCommand.self, BackupCommand.self,
+            VerifyCommand.self, InspectCommand.self, RestoreCommand.self, DrillCommand.self,
+            VersionCommand.self,
         ])
 
     static let version = "0.1.0"

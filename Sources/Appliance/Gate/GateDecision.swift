@@ -23,6 +23,19 @@ extension Appliance {
         _ query: Substring?, _ credential: Credential, at now: Timestamp,
         _ review: inout Review, address: () -> IPAddress?
     ) -> GateDecision {
+        let decision = decide(query, credential, at: now, &review, address: address)
+        switch decision {
+        case .allowed: traffic.allow()
+        case .refused(let problem, _): traffic.refuse(problem.code)
+        case .cold: break
+        }
+        return decision
+    }
+
+    private func decide(
+        _ query: Substring?, _ credential: Credential, at now: Timestamp,
+        _ review: inout Review, address: () -> IPAddress?
+    ) -> GateDecision {
         let asked: GateQuery
         do throws(Problem) {
             asked = query == nil ? .plain : try GateQuery(query)

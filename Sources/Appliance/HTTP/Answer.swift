@@ -33,6 +33,12 @@ package struct Answer: Sendable {
     var status: HTTPResponse.Status
     var headers: HTTPFields
     var body: ByteBuffer
+    /// In place of `body`, when the whole is too large to be in memory: called once, it writes one
+    /// part after the other. What it throws ends the connection, so a client sees the break.
+    var parts: Parts?
+
+    typealias Parts =
+        @Sendable (_ write: (ByteBuffer) async throws -> Void) async throws -> Void
 
     init(
         _ status: HTTPResponse.Status, headers: HTTPFields = SecurityFields.all,
@@ -72,6 +78,12 @@ package struct Answer: Sendable {
 
     static func text(_ type: String, _ text: some Sequence<UInt8>) -> Answer {
         Answer(.ok, body: ByteBuffer(bytes: text)).with(.contentType, type)
+    }
+
+    static func stream(_ type: String, _ parts: @escaping Parts) -> Answer {
+        var answer = Answer(.ok).with(.contentType, type)
+        answer.parts = parts
+        return answer
     }
 
     func with(_ name: HTTPField.Name, _ value: String) -> Answer {

@@ -131,6 +131,17 @@ struct Front: HTTPResponder {
 
 extension Answer {
     var response: Response {
-        Response(status: status, headers: headers, body: .init(byteBuffer: body))
+        guard let parts else {
+            return Response(status: status, headers: headers, body: .init(byteBuffer: body))
+        }
+        let stream = ResponseBody { writer in
+            let open = writer
+            try await parts { part in
+                var writer = open
+                try await writer.write(part)
+            }
+            try await writer.finish(nil)
+        }
+        return Response(status: status, headers: headers, body: stream)
     }
 }

@@ -44,6 +44,19 @@ struct Letter: Sendable {
                 """)
     }
 
+    static func invitation(publicURL: String, token: Secret, days: Int64) -> Letter {
+        Letter(
+            subject: "You have an account",
+            text: """
+                An administrator has made an account for you at \(publicURL).
+                Open this link within \(days == 1 ? "a day" : "\(days) days") to choose a password:
+
+                \(publicURL)/reset-password#token=\(token.text)
+
+                If you did not expect it, ignore this mail: nobody can sign in until you do.
+                """)
+    }
+
     static func passwordChanged(publicURL: String) -> Letter {
         Letter(
             subject: "Your password was changed",

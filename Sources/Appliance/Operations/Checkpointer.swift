@@ -81,11 +81,14 @@ extension Appliance {
         if isSynced == false { logger.error("the counter file cannot be synced") }
     }
 
-    /// Uses of keys and sessions, and throttles: what may be lost, and is worth keeping.
+    /// Uses of keys and sessions, throttles, and the dashboard's counts: what may be lost, and is
+    /// worth keeping.
     private func saveNotes() async throws(Problem) {
         let notes = authenticator.takeNotes()
         let throttles = throttle.takeUnsaved()
-        guard !notes.isEmpty || !throttles.isEmpty else { return }
+        let requests = traffic.take()
+        guard !notes.isEmpty || !throttles.isEmpty || !requests.isEmpty else { return }
+        let now = clock.now()
         do throws(Problem) {
             try await store.write { db throws(Problem) in
                 try db.rateStates.save(throttles)
@@ -95,10 +98,14 @@ extension Appliance {
                 }
                 for (session, at) in notes.sessionUses { try db.sessions.touch(session, at: at) }
                 for (key, at) in notes.keyUses { try db.apiKeys.recordUse(key, at: at) }
+                for (name, count) in requests.byName {
+                    try db.activity.add(name, count, at: now)
+                }
             }
         } catch {
             authenticator.putBack(notes)
             throttle.putBack(throttles)
+            traffic.putBack(requests)
             throw error
         }
     }

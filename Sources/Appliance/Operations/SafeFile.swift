@@ -1,3 +1,4 @@
+import Domain
 import Glibc
 
 /// Small files that must never be half there: keys, tokens, mails, configuration.
@@ -67,6 +68,13 @@ package enum SafeFile {
     package static func size(_ path: String) -> Int64 {
         var about = stat()
         return stat(path, &about) == 0 ? Int64(about.st_size) : 0
+    }
+
+    /// Nil for what is not there.
+    package static func modifiedAt(_ path: String) -> Timestamp? {
+        var about = stat()
+        guard stat(path, &about) == 0 else { return nil }
+        return Timestamp(milliseconds: Int64(about.st_mtim.tv_sec) * 1000)
     }
 
     /// With all its parents, each readable by its owner alone.

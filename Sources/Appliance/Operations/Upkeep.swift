@@ -53,9 +53,12 @@ extension Appliance {
                 recordedBefore: now - UsageEvents.kept, atMost: Self.eventRowsMax)
             _ = try db.idempotencyKeys.prune(
                 createdBefore: now - IdempotencyKeys.kept, atMost: Self.upkeepRowsMax)
+            _ = try db.activity.prune(
+                before: now - Activity.hoursKept, atMost: Self.upkeepRowsMax)
             _ = try db.rateStates.prune(
                 updatedBefore: now - Self.ratesKept, atMost: Self.upkeepRowsMax)
         }
+        _ = try await pruneAudit(at: now)
         if try keyRing.rotateIfDue(age: configuration.auth.signingKeyMaxAge, at: now) {
             logger.notice("signing key rotated")
         }

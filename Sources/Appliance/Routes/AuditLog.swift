@@ -6,63 +6,58 @@ extension Appliance {
     var auditRoutes: [Route] {
         [
             Route(.get, "/api/v1/admin/audit-logs", .adminRead) { call throws(Problem) in
-                try await self.auditLog(call)
+                try await self.answer(try Self.auditLog(call), to: call)
             },
             Route(.get, "/api/v1/admin/audit-logs/verify", .adminRead) { _ throws(Problem) in
-                let state = try await self.verifyAuditChain()
-                return .json { json in
-                    json.object { json in
-                        json.member("intact", state.broken == nil)
-                        json.member("rows", state.rows)
-                        json.member("first_broken", state.broken)
-                    }
-                }
+                let walk = try await self.walkAudit()
+                return .json { $0.auditWalk(walk) }
             },
         ]
     }
 
-    /// Rows that are read in one look: some milliseconds of a reader.
-    private static let auditRowsEach = 1000
-
-    /// Walks the whole chain: how many rows hold, and the sequence number of the first that does
-    /// not. A chain whose end was cut off holds; only a copy kept elsewhere shows that.
-    package func verifyAuditChain() async throws(Problem) -> (rows: Int64, broken: Int64?) {
-        var last = (sequence: Int64(0), hash: [UInt8]())
-        while true {
-            let from = last
-            let (broken, next) = try await store.read { db throws(Problem) in
-                try db.audit.verify(
-                    after: from.sequence, previous: from.hash, count: Self.auditRowsEach)
+    package func walkAudit() async throws(Problem) -> AuditWalk {
+        var walk = AuditWalk()
+        while !walk.isOver {
+            walk = try await store.read { [walk] db throws(Problem) in
+                var next = walk
+                try next.step(db)
+                return next
             }
-            if let broken { return (last.sequence, broken) }
-            guard let next else { return (last.sequence, nil) }
-            last = next
+        }
+        return walk
+    }
+
+    /// Rows of one round: their hashes are checked before they go, some ten milliseconds of the
+    /// writer.
+    private static let auditRowsPruned = 500
+
+    /// Removes rows that are older than `audit.keep`; returns how many, which is 500 while more are
+    /// left. The chain of the rest can still be checked.
+    package func pruneAudit(at now: Timestamp) async throws(Problem) -> Int {
+        guard let kept = configuration.audit.keep else { return 0 }
+        return try await store.write { db throws(Problem) in
+            try db.audit.prune(before: now - kept, atMost: Self.auditRowsPruned, at: now)
         }
     }
 
-    private func auditLog(_ call: Call) async throws(Problem) -> Answer {
+    private static func auditLog(_ call: Call) throws(Problem) -> Listing<AuditLog.Entry> {
         var filter = AuditLog.Filter()
         filter.actor = call.query("actor")
         filter.action = call.query("action")
         filter.target = call.query("target")
-        filter.from = try Self.time("from", call)
-        filter.to = try Self.time("to", call)
-        let limit = try call.page(cursorIsID: false).limit
-        var before: Int64?
-        if let cursor = call.query("cursor") {
-            guard let bytes = Base64URL.decode(cursor.utf8),
-                let sequence = Int64(String(decoding: bytes, as: UTF8.self))
-            else { throw .invalid("cursor", "invalid", "This cursor is not one of ours.") }
-            before = sequence
-        }
+        filter.from = try time("from", call)
+        filter.to = try time("to", call)
         let wanted = filter
-        let start = before
-        let entries = try await store.read { db throws(Problem) in
-            try db.audit.list(wanted, before: start, limit: limit)
-        }
-        let isFull = entries.count == limit
-        let next = isFull ? entries.last.map { Base64URL.encode("\($0.sequence)".utf8) } : nil
-        return .list(entries, nextCursor: next) { $0.auditEntry($1) }
+        return Listing(
+            name: "audit-logs", filters: ["actor", "action", "target", "from", "to"],
+            columns: [
+                "sequence", "id", "at", "action", "actor", "target", "meta", "request_id", "ip",
+            ],
+            write: { $0.auditEntry($1) }, position: { "\($0.sequence)" },
+            read: { db, page throws(Problem) in
+                try db.audit.list(
+                    wanted, before: page.before.flatMap { Int64($0) }, limit: page.limit)
+            })
     }
 
     private static func time(_ name: String, _ call: Call) throws(Problem) -> Timestamp? {
@@ -78,6 +73,7 @@ extension JSONWriter {
     /// `AuditEntry`.
     fileprivate mutating func auditEntry(_ entry: AuditLog.Entry) {
         object { json in
+            json.member("sequence", entry.sequence)
             json.member("id", entry.id)
             json.member("at", entry.at)
             json.member("action", entry.action)
@@ -86,6 +82,17 @@ extension JSONWriter {
             json.member("meta") { $0.value(entry.meta) }
             json.member("request_id", entry.requestID)
             json.member("ip", entry.address)
+        }
+    }
+
+    /// Whether the chain holds, and the first row that does not.
+    mutating func auditWalk(_ walk: AuditWalk) {
+        object { json in
+            json.member("intact", walk.broken == nil)
+            json.member("rows", walk.rows)
+            json.member("pruned_through", walk.prunedThrough)
+            json.member("first_broken", walk.broken?.sequence)
+            json.member("first_broken_id", walk.broken?.id)
         }
     }
 }

@@ -70,7 +70,13 @@ extension Appliance {
         let demand = Demand(metric: Demand.requests, resource: resource)
         let key = caller.keyRules
         var review = Review()
-        try await gatekeeper.admit(caller.userID, demand, key: key, at: call.now, &review)
+        do throws(Problem) {
+            try await gatekeeper.admit(caller.userID, demand, key: key, at: call.now, &review)
+            traffic.allow()
+        } catch {
+            traffic.refuse(error.code)
+            throw error
+        }
         do throws(Problem) {
             var answer = try await work(caller)
             RateLimitFields.add(review.states, at: call.now, to: &answer.headers)

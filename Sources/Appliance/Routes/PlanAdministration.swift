@@ -6,11 +6,17 @@ extension Appliance {
     var adminPlanRoutes: [Route] {
         [
             Route(.get, "/api/v1/admin/plans", .adminRead) { call throws(Problem) in
-                let page = try call.page()
-                let plans = try await self.store.read { db throws(Problem) in
-                    try db.plans.list(includingArchived: true, page)
-                }
-                return Self.planList(plans, page)
+                let listing = Listing<Plan>(
+                    name: "plans", filters: [],
+                    columns: [
+                        "id", "slug", "name", "description", "limits", "self_service",
+                        "is_default", "archived_at",
+                    ],
+                    write: { $0.plan($1) }, position: { "\($0.id)" },
+                    read: { db, page throws(Problem) in
+                        try db.plans.list(includingArchived: true, page)
+                    })
+                return try await self.answer(listing, to: call)
             },
             Route(.post, "/api/v1/admin/plans", .adminWrite, creates: true) {
                 call throws(Problem) in
@@ -68,11 +74,27 @@ extension Appliance {
             try db.audit.append(
                 origin.event(
                     "plan.created", by: actor, on: "plan:\(plan.slug)",
-                    meta: [JSON.Member("limits", plan.limits.json)]),
+                    meta: Self.changes(from: nil, to: plan)),
                 at: plan.createdAt)
             try call.keep(answer, db)
         }
         return answer
+    }
+
+    private static func changes(from before: Plan?, to after: Plan) -> [JSON.Member] {
+        var changes = AuditEvent.Changes()
+        changes.note("name", .text(before?.name), .string(after.name))
+        changes.note("description", .text(before?.description), .text(after.description))
+        changes.note("limits", before?.limits.json ?? .null, after.limits.json)
+        changes.note(
+            "self_service", before.map { .bool($0.isSelfService) } ?? .null,
+            .bool(after.isSelfService))
+        changes.note(
+            "is_default", before.map { .bool($0.isDefault) } ?? .null, .bool(after.isDefault))
+        changes.note(
+            "archived_at", .text(before?.archivedAt?.description),
+            .text(after.archivedAt?.description))
+        return changes.members
     }
 
     private func adminChangePlan(
@@ -96,10 +118,7 @@ extension Appliance {
             try db.audit.append(
                 origin.event(
                     action, by: actor, on: "plan:\(slug)",
-                    meta: [
-                        JSON.Member("limits_before", before.limits.json),
-                        JSON.Member("limits", plan.limits.json),
-                    ]),
+                    meta: Self.changes(from: before, to: plan)),
                 at: now)
             return plan
         }

@@ -6,22 +6,20 @@ extension Appliance {
     var adminSubscriptionRoutes: [Route] {
         [
             Route(.get, "/api/v1/admin/subscriptions", .adminRead) { call throws(Problem) in
-                let page = try call.page()
                 var filter = Subscriptions.Filter()
+                filter.user = try call.queryUser()
                 filter.plan = call.query("plan")
                 filter.status = try call.queryChoice("status", Subscription.Status.self)
-                if let text = call.query("user_id") {
-                    guard let user = UserID(text) else {
-                        throw .invalid("user_id", "invalid", "Expected a user's id.")
-                    }
-                    filter.user = user
-                }
                 let wanted = filter
-                let found = try await self.store.read { db throws(Problem) in
-                    try db.subscriptions.list(wanted, page)
-                }
-                let next = Call.cursor(after: found.last?.id, isFull: found.count == page.limit)
-                return .list(found, nextCursor: next) { $0.subscription($1) }
+                let listing = Listing<Subscription>(
+                    name: "subscriptions", filters: ["user_id", "plan", "status"],
+                    columns: [
+                        "id", "user_id", "plan", "status", "started_at", "expires_at",
+                        "canceled_at",
+                    ],
+                    write: { $0.subscription($1) }, position: { "\($0.id)" },
+                    read: { db, page throws(Problem) in try db.subscriptions.list(wanted, page) })
+                return try await self.answer(listing, to: call)
             },
             Route(.post, "/api/v1/admin/subscriptions", .adminWrite, creates: true) {
                 call throws(Problem) in
@@ -66,11 +64,12 @@ extension Appliance {
                 throw Problem.invalid("user_id", "unknown_user", "There is no such user.")
             }
             let plan = try Self.livePlan(slug, db)
+            let former = try db.subscriptions.active(of: user)
             let subscription = try db.subscribe(user, to: plan, expiresAt: expiresAt, at: now)
             try db.audit.append(
                 origin.event(
                     "subscription.given", by: actor, on: "user:\(user)",
-                    meta: [JSON.Member("plan", .string(slug))]),
+                    meta: Self.changes(from: former, to: subscription)),
                 at: now)
             try keep(subscription, db)
             return (subscription, try self.gatekeeper.standing(of: user, db))
@@ -84,6 +83,18 @@ extension Appliance {
             throw .invalid("plan", "unknown_plan", "There is no such plan.")
         }
         return plan
+    }
+
+    private static func changes(
+        from before: Subscription?, to after: Subscription
+    ) -> [JSON.Member] {
+        var changes = AuditEvent.Changes()
+        changes.note("plan", .text(before?.planSlug), .string(after.planSlug))
+        changes.note("status", .text(before?.status.rawValue), .string(after.status.rawValue))
+        changes.note(
+            "expires_at", .text(before?.expiresAt?.description),
+            .text(after.expiresAt?.description))
+        return changes.members
     }
 
     private func adminChangeSubscription(_ call: Call) async throws(Problem) -> Answer {
@@ -103,12 +114,13 @@ extension Appliance {
         let actor = try call.signedIn().actor
         let origin = call.origin
         let (subscription, standing) = try await store.write { db throws(Problem) in
-            guard var subscription = try db.subscriptions.find(id) else {
+            guard let before = try db.subscriptions.find(id) else {
                 throw Problem.notFound("subscription")
             }
-            guard subscription.status == .active else {
+            guard before.status == .active else {
                 throw Problem(.conflict, "This subscription has ended.")
             }
+            var subscription = before
             if let slug {
                 let plan = try Self.livePlan(slug, db)
                 subscription.planID = plan.id
@@ -123,11 +135,7 @@ extension Appliance {
             try db.audit.append(
                 origin.event(
                     "subscription.changed", by: actor, on: "user:\(subscription.userID)",
-                    meta: [
-                        JSON.Member("plan", .string(subscription.planSlug)),
-                        JSON.Member("status", .string(subscription.status.rawValue)),
-                        JSON.Member("expires_at", .text(subscription.expiresAt?.description)),
-                    ]),
+                    meta: Self.changes(from: before, to: subscription)),
                 at: now)
             return (subscription, try self.gatekeeper.standing(of: subscription.userID, db))
         }

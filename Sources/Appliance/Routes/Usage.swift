@@ -37,9 +37,10 @@ extension Appliance {
                 of: user, metric: metric, window: window, from: window.period(first),
                 to: window.period(last))
         }
-        if Self.wantsCSV(call) {
+        if try call.wantsCSV() {
             return CSV.answer(
-                header: ["period", "value"], points.map { [$0.period, String($0.value)] })
+                name: "gatehouse-\(metric)-by-\(window.rawValue)", columns: ["period", "value"],
+                points.map { [$0.period, String($0.value)] })
         }
         return .json { json in
             json.object { json in
@@ -77,35 +78,6 @@ extension Appliance {
         }
         throw .invalid(
             name, "invalid", "Expected a period such as \(window.period(0)), or a time.")
-    }
-
-    static func wantsCSV(_ call: Call) -> Bool {
-        call.query("format") == "csv"
-            || call.request.headers[.accept]?.lowercased().hasPrefix("text/csv") == true
-    }
-}
-
-/// Comma-separated values (RFC 4180) that no spreadsheet takes for a formula.
-enum CSV {
-    static func answer(header: [String], _ rows: [[String]]) -> Answer {
-        var text = ""
-        for row in [header] + rows {
-            text += row.map(cell).joined(separator: ",") + "\r\n"
-        }
-        return .text("text/csv; charset=utf-8; header=present", text.utf8)
-    }
-
-    static func cell(_ value: String) -> String {
-        var text = value
-        if let first = text.unicodeScalars.first,
-            "=+-@".unicodeScalars.contains(first)
-                || first.value < 0x20
-        {
-            text = "'" + text
-        }
-        guard text.contains(where: { ",\"\r\n".contains($0) }) else { return text }
-        let quoted = text.map { $0 == "\"" ? "\"\"" : String($0) }.joined()
-        return "\"" + quoted + "\""
     }
 }
 

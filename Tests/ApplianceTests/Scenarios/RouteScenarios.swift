@@ -13,7 +13,7 @@ struct RouteScenarios {
         let name: String
         let role: Account.Role?
         /// Of a key.
-        var scope: Scope?
+        var scopes: Scopes?
         let headers: [(String, String)]
 
         static func session(_ person: TestServer.Person, _ role: Account.Role) -> Who {
@@ -42,15 +42,23 @@ struct RouteScenarios {
             Who(name: "nobody", role: nil, headers: []), .session(user, .user),
             .session(support, .support), .session(admin, .admin),
         ]
-        for scope in Scope.allCases {
-            let isForAdmins = scope == .adminRead || scope == .adminWrite
-            let made = try await server.key(isForAdmins ? admin : user, [scope.rawValue])
+        func add(
+            _ owner: TestServer.Person, _ role: Account.Role, _ scopes: Scopes
+        ) async throws {
+            let made = try await server.key(owner, scopes.words)
             let text = try #require(made.json["key"]?.text)
             all.append(
                 Who(
-                    name: "a key with \(scope.rawValue)", role: isForAdmins ? .admin : .user,
-                    scope: scope, headers: [("X-API-Key", text)]))
+                    name: "a key of \(role) with \(scopes.words)", role: role, scopes: scopes,
+                    headers: [("X-API-Key", text)]))
         }
+        for scope in Scope.allCases {
+            let isForAdmins = scope == .adminRead || scope == .adminWrite
+            try await add(isForAdmins ? admin : user, isForAdmins ? .admin : .user, [scope])
+        }
+        try await add(user, .user, [])
+        try await add(admin, .admin, [])
+        try await add(support, .support, [.adminRead])
         return all
     }
 
@@ -70,11 +78,11 @@ struct RouteScenarios {
         guard access != .open else { return nil }
         guard let role = who.role else { return "unauthorized" }
         func demand(_ scope: Scope) -> String? {
-            who.scope == nil || who.scope == scope ? nil : "insufficient_scope"
+            who.scopes?.contains(scope) ?? true ? nil : "insufficient_scope"
         }
         switch access {
         case .open: return nil
-        case .user: return who.scope == nil ? nil : "insufficient_scope"
+        case .user: return who.scopes == nil ? nil : "insufficient_scope"
         case .scope(let scope): return demand(scope)
         case .adminRead: return role == .user ? "forbidden" : demand(.adminRead)
         case .adminWrite: return role == .admin ? demand(.adminWrite) : "forbidden"
@@ -99,6 +107,20 @@ struct RouteScenarios {
         }
     }
 
+    @Test("it stands in the table of the contract's routes, open to whom that names")
+    func table() async throws {
+        try await TestServer.run { server async throws in
+            let routes = server.appliance.routes
+            for route in routes {
+                let name = ExpectedRoutes.name(route)
+                #expect(ExpectedRoutes.all[name] == route.access, "\(name)")
+            }
+            let served = Set(routes.map(ExpectedRoutes.name))
+            #expect(Set(ExpectedRoutes.all.keys).subtracting(served).isEmpty)
+            #expect(served.count == routes.count)
+        }
+    }
+
     @Test("who may call it is decided by name: these alone are open to all")
     func open() async throws {
         try await TestServer.run { server async throws in
@@ -112,7 +134,7 @@ struct RouteScenarios {
                     "api/v1/auth", "api/v1/setup", "api/v1/plans", "api/v1/gate",
                 ])
             let admins = server.appliance.routes.filter { $0.path.hasPrefix("/api/v1/admin") }
-            #expect(admins.count >= 14)
+            #expect(admins.count >= 21)
             #expect(
                 admins.allSatisfy { $0.access == ($0.method == .get ? .adminRead : .adminWrite) })
         }

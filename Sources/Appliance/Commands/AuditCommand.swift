@@ -1,0 +1,52 @@
+import ArgumentParser
+import Domain
+import Store
+
+struct AuditCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "audit", abstract: "The audit log.", subcommands: [Verify.self])
+
+    struct Verify: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Check the audit log's hash chain, whether the daemon runs or not.",
+            discussion: """
+                Reads only. Exits with 65 and names the first row that does not fit the chain: it, \
+                or the one before it, was changed, removed or put in.
+                """)
+
+        @OptionGroup var installation: InstallationOptions
+
+        @Flag(help: "Print the result as JSON.")
+        var json = false
+
+        func run() async throws {
+            try await orRefuse {
+                let configuration = try installation.configuration()
+                guard SafeFile.exists(configuration.storeFile) else {
+                    throw CommandRefusal(
+                        .failed, "There is no store at \(configuration.storeFile).")
+                }
+                let walk = try SQLiteInspection(file: configuration.storeFile).walkAudit()
+                if json {
+                    var writer = JSONWriter()
+                    writer.auditWalk(walk)
+                    print(String(decoding: writer.bytes, as: UTF8.self))
+                }
+                if let broken = walk.broken {
+                    throw CommandRefusal(
+                        .damaged,
+                        "Audit row \(broken.sequence) (id \(broken.id)) does not fit the chain; "
+                            + "the \(walk.rows) rows before it do.")
+                }
+                if !json { print(Self.text(of: walk)) }
+            }
+        }
+
+        private static func text(of walk: AuditWalk) -> String {
+            let removed =
+                walk.prunedThrough > 0
+                ? " Rows up to \(walk.prunedThrough) were removed by retention." : ""
+            return "The audit log is whole: \(walk.rows) rows.\(removed)"
+        }
+    }
+}
