@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 
@@ -141,3 +142,21 @@ def test_an_admin_can_be_made_from_a_shell(start, state):
     tokens = server.login(address, password)
     assert tokens["user"]["role"] == "admin"
     ok(server.get("/admin/users", tokens["access_token"]))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root works on the data of another user")
+def test_what_root_does_on_another_users_data_belongs_to_that_user(start, tmp_path):
+    server = start()
+    server.stop()
+    nobody = 65534
+    for path in [server.data_dir, *server.data_dir.rglob("*")]:
+        os.chown(path, nobody, nobody)
+    # pytest's folders are root's alone; the data must be reachable for its owner.
+    for folder in server.data_dir.parents:
+        if folder.stat().st_mode & 0o001 == 0:
+            folder.chmod(folder.stat().st_mode | 0o011)
+    for words in (["backup"], ["keys", "rotate"], ["admin", "create", "--email", new_email()]):
+        result = server.command(*words)
+        assert result.returncode == 0, said(result)
+    owners = {path.stat().st_uid for path in server.data_dir.rglob("*")}
+    assert owners == {nobody}

@@ -6,7 +6,7 @@ import Store
 
 struct AdminCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "admin", abstract: "Administrators.",
+        commandName: "admin", abstract: "Make administrators, let them back in.",
         subcommands: [Create.self, ResetPassword.self])
 
     struct Create: AsyncParsableCommand {
@@ -19,7 +19,7 @@ struct AdminCommand: AsyncParsableCommand {
 
         @OptionGroup var installation: InstallationOptions
 
-        @Option(help: "The admin's e-mail address.")
+        @Option(help: ArgumentHelp("The admin's e-mail address.", valueName: "address"))
         var email: String
 
         @Flag(help: "Read the password from the first line of standard input.")

@@ -13,10 +13,16 @@ struct BackupCommand: AsyncParsableCommand {
 
     @OptionGroup var installation: InstallationOptions
 
-    @Option(help: "A folder, or the file to write (default: backup.directory).")
+    @Option(
+        help: ArgumentHelp(
+            "A folder, or the file to write (default: backup.directory).", valueName: "path"),
+        completion: .file())
     var to: String?
 
-    @Option(help: "Encrypt with the key in this file: 32 random bytes or more.")
+    @Option(
+        help: ArgumentHelp(
+            "Encrypt with the key in this file: 32 random bytes or more.", valueName: "file"),
+        completion: .file())
     var encryptToKey: String?
 
     @Flag(help: "Print the result as JSON.")

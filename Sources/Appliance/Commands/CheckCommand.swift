@@ -7,7 +7,11 @@ import Store
 struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "Look an installation over; each finding comes with a remedy.")
+        abstract: "Look an installation over; each finding comes with a remedy.",
+        discussion: """
+            Changes nothing, and works beside a running daemon. Exits 0 when there is nothing to \
+            mend, 1 when there is, 65 when the store is damaged.
+            """)
 
     @OptionGroup var installation: InstallationOptions
 

@@ -11,7 +11,9 @@ struct DrillCommand: AsyncParsableCommand {
 
     @OptionGroup var installation: InstallationOptions
 
-    @Option(help: "The file with its key (default: backup.key_file).")
+    @Option(
+        help: ArgumentHelp("The file with its key (default: backup.key_file).", valueName: "file"),
+        completion: .file())
     var key: String?
 
     @Flag(help: "Print the result as JSON.")

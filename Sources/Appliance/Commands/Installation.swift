@@ -6,10 +6,23 @@ import Store
 
 /// Where an installation is: what every command can be told.
 struct InstallationOptions: ParsableArguments {
-    @Option(help: "The configuration file.")
+    @Option(
+        help: ArgumentHelp(
+            "The configuration file.",
+            discussion: """
+                The default is ./config/gatehouse.yaml if it is there, then \
+                /etc/gatehouse/gatehouse.yaml, else the built-in defaults.
+                """, valueName: "file"),
+        completion: .file(extensions: ["yaml", "yml"]))
     var config: String?
 
-    @Option(help: "Where the store, keys and mailbox are (default: ./data).")
+    @Option(
+        help: ArgumentHelp(
+            "Where the store, signing keys and mailbox are.",
+            discussion: """
+                The default is ./data, or /var/lib/gatehouse with /etc/gatehouse/gatehouse.yaml.
+                """, valueName: "folder"),
+        completion: .directory)
     var dataDir: String?
 
     func configuration() throws -> Configuration {
@@ -21,6 +34,7 @@ struct InstallationOptions: ParsableArguments {
             throw CommandRefusal(.configuration, "\(error)")
         }
         if let dataDir { configuration.dataDirectory = dataDir }
+        try DataOwner.become(ownerOf: configuration.dataDirectory)
         return configuration
     }
 }

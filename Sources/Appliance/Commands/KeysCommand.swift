@@ -4,7 +4,7 @@ import Store
 
 struct KeysCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "keys", abstract: "The keys that sign access tokens.",
+        commandName: "keys", abstract: "Manage the keys that sign access tokens.",
         subcommands: [Rotate.self])
 
     struct Rotate: AsyncParsableCommand {

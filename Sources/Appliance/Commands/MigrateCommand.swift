@@ -5,11 +5,15 @@ import Store
 struct MigrateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "migrate",
-        abstract: "Bring the store's schema up to date (serve does it too).")
+        abstract: "Bring the store's schema up to date.",
+        discussion: """
+            serve does it too, at its start. Refused with 69 while a daemon has the store; \
+            --status and --dry-run work beside one.
+            """)
 
     @OptionGroup var installation: InstallationOptions
 
-    @Flag(help: "Only say which version the store has.")
+    @Flag(help: "Only say which version the schema has.")
     var status = false
 
     @Flag(help: "Only say what would be done.")

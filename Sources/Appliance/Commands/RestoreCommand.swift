@@ -13,10 +13,12 @@ struct RestoreCommand: AsyncParsableCommand {
 
     @OptionGroup var installation: InstallationOptions
 
-    @Argument(help: "The backup.")
+    @Argument(help: "The backup.", completion: .file(extensions: ["ghb"]))
     var file: String
 
-    @Option(help: "The file with its key (default: backup.key_file).")
+    @Option(
+        help: ArgumentHelp("The file with its key (default: backup.key_file).", valueName: "file"),
+        completion: .file())
     var key: String?
 
     func run() async throws {

@@ -9,11 +9,18 @@ import UnixSignals
 
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "serve", abstract: "Run the daemon.")
+        commandName: "serve", abstract: "Run the daemon.",
+        discussion: """
+            The first start makes the store, the signing keys and two plans, and prints a link to \
+            create the first admin. SIGTERM lets requests in flight finish and exits 0.
+            """)
 
     @OptionGroup var installation: InstallationOptions
 
-    @Option(help: "HOST:PORT to listen on; port 0 takes any free one.")
+    @Option(
+        help: ArgumentHelp(
+            "The address to listen on (default: server.listen); port 0 takes any free one.",
+            valueName: "host:port"))
     var listen: String?
 
     func run() async throws {

@@ -5,10 +5,12 @@ import Store
 
 /// A backup that a command is given.
 struct BackupFileOptions: ParsableArguments {
-    @Argument(help: "The backup.")
+    @Argument(help: "The backup.", completion: .file(extensions: ["ghb"]))
     var file: String
 
-    @Option(help: "The file with its key, when it is encrypted.")
+    @Option(
+        help: ArgumentHelp("The file with its key, when it is encrypted.", valueName: "file"),
+        completion: .file())
     var key: String?
 
     @Flag(help: "Print the manifest as JSON.")

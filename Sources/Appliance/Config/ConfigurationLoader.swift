@@ -8,7 +8,12 @@ package enum ConfigurationLoader {
     }
 
     /// Files that are tried when none is named.
-    package static let standardPaths = ["./config/gatehouse.yaml", "/etc/gatehouse/gatehouse.yaml"]
+    package static let standardPaths = ["./config/gatehouse.yaml", systemPath]
+
+    /// The machine's own installation, as the Debian package makes it: a command that is run
+    /// without options means that one, so its data directory comes with its file.
+    package static let systemPath = "/etc/gatehouse/gatehouse.yaml"
+    package static let systemDataDirectory = "/var/lib/gatehouse"
 
     /// - Parameter file: what `--config` names; nil takes the first standard file that is there.
     package static func load(
@@ -24,6 +29,7 @@ package enum ConfigurationLoader {
             }
             try apply(text, from: path, to: &configuration)
             configuration.file = path
+            if path == systemPath { configuration.dataDirectory = systemDataDirectory }
         }
         try apply(environment, to: &configuration)
         if let contradiction = configuration.contradiction {
