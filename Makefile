@@ -16,6 +16,10 @@ CORE := .build-core
 BENCH := .build-bench
 BINARY := $(RELEASE)/release/gatehouse
 
+# build-id ties the binary to its debug symbols. Symbols that nothing looks up at run time are not
+# exported: 3 MB less. Addresses are bound at the start and then read-only.
+LINKER := --build-id --no-export-dynamic -z now
+
 # What the binary is made of. Folders are listed too: theirs is the time that changes when a file
 # is removed.
 SOURCES := Package.swift $(shell find Sources)
@@ -39,7 +43,7 @@ define stage
 endef
 
 .PHONY: help run build test test-core test-api soak bench-gate bench-admit \
-	tested-binary lint format packages clean
+	deb test-deb tested-binary lint format packages clean
 
 help: ## Shows this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,8 +56,13 @@ build: $(BINARY) ## Builds the release: .build/release/gatehouse
 # The touch: a build that changes nothing in the binary leaves its time as it was, and make would
 # build again at every call.
 $(BINARY): $(SOURCES) | packages
-	swift build -c release --product gatehouse --static-swift-stdlib --scratch-path $(RELEASE)
+	swift build -c release --product gatehouse --static-swift-stdlib --scratch-path $(RELEASE) \
+		$(addprefix -Xlinker ,$(LINKER))
 	@touch $@
+
+deb: $(BINARY) ## Packages the release for Debian: dist/gatehouse_….deb
+	@tools/system-packages deb
+	tools/package-deb $(BINARY)
 
 # XCTest is off because no test here uses it, and its "Executed 0 tests" reads like an alarm.
 test: ## Installs what is missing, then runs every test; the last line is the time it took
@@ -71,7 +80,13 @@ test-api: tested-binary $(VENV)/made-from.txt ## Runs the API tests (Python) on 
 	$(PYTEST) -m "not soak" $(ARGS)
 
 soak: tested-binary $(VENV)/made-from.txt ## Runs the long API tests, which `make test` leaves out
-	$(PYTEST) -m soak $(ARGS)
+	$(PYTEST) -m "soak and not deb" $(ARGS)
+	$(AGAIN) test-deb
+
+test-deb: export GATEHOUSE_BINARY := $(CURDIR)/$(BINARY)
+test-deb: $(BINARY) $(VENV)/made-from.txt ## Installs, upgrades, purges the package in a chroot
+	@tools/system-packages test-deb
+	$(PYTEST) -m deb $(ARGS)
 
 tested-binary:
 	@[[ -x $$GATEHOUSE_BINARY ]] \
@@ -104,4 +119,4 @@ packages: ## Installs the system packages that a build needs
 	@tools/system-packages
 
 clean: ## Removes everything built; data/ stays
-	rm -rf $(RELEASE) $(TEST) $(CORE) $(CORE)-release $(BENCH) $(VENV) .cache
+	rm -rf $(RELEASE) $(TEST) $(CORE) $(CORE)-release $(BENCH) $(VENV) .cache dist

@@ -48,6 +48,7 @@ def server(start_for_module) -> Server:
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "soak: long; `make soak` runs it and `make test` does not")
+    config.addinivalue_line("markers", "deb: of the release's package; `make test-deb` runs it")
 
 
 def pytest_runtestloop(session):
