@@ -16,8 +16,8 @@ import gatehouse
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache/debootstrap"
-PACKING_SECONDS = 300
-SYSTEM_SECONDS = 900  # debootstrap fetches some 60 MB
+PACKING_SECONDS = 900  # some 40 when nothing else runs
+SYSTEM_SECONDS = 900  # debootstrap fetches some 60 MB, once
 NOT_COMPARED = ("./proc", "./sys", "./dev", "./tmp", "./run", "./var/cache", "./var/log",
                 "./var/lib/dpkg", "./var/lib/apt", "./root")  # fmt: skip
 QUIET = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8",
@@ -83,7 +83,7 @@ def units() -> list[Path]:
 
 
 def is_enabled_at_install(unit: Path) -> bool:
-    return "[Install]" in unit.read_text().splitlines()
+    return "[Install]" in unit.read_text().splitlines() and unit.suffix != ".timer"
 
 
 # A Debian to install into
