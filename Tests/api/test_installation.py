@@ -101,6 +101,36 @@ def test_units_are_enabled_where_systemd_does_not_run(system, package):
     assert enabled & ours == wanted
 
 
+def orders_to_systemd(system: System) -> list[list[str]]:
+    """What systemctl was told to do since the last look, without the questions."""
+    log = system.path("/var/log/systemctl")
+    told = [line.split() for line in log.read_text().splitlines()] if log.exists() else []
+    log.unlink(missing_ok=True)
+    orders = [[word for word in words if not word.startswith("--")] for words in told]
+    return [words for words in orders if words[0] in {"start", "stop", "restart", "try-restart"}]
+
+
+@pytest.mark.skipif(not debian.units(), reason="there are no units")
+def test_systemd_is_told_to_keep_the_socket_open_over_an_upgrade(system, package, later):
+    # A stand-in that writes down what it is told; no systemd runs in there, nor may one.
+    system.path("/usr/sbin/policy-rc.d").unlink()
+    system.path("/run/systemd/system").mkdir(parents=True)
+    answer = 'echo "$@" >>/var/log/systemctl\ncase "$*" in *is-enabled*) echo enabled ;; esac\n'
+    system.write("/usr/bin/systemctl", f"#!/bin/sh\n{answer}", mode=0o755)
+    system.install(package)
+    assert orders_to_systemd(system)[:2] == [
+        ["start", "gatehouse.socket"], ["start", "gatehouse.service"],
+    ]  # fmt: skip
+    system.install(later, "--force-confnew")
+    orders = orders_to_systemd(system)
+    assert ["restart", "gatehouse.service"] in orders
+    assert [words for words in orders if words[0] != "start" and "gatehouse.socket" in words] == []
+    system.run("dpkg", "--remove", "gatehouse")
+    orders = orders_to_systemd(system)
+    assert orders[0] == ["stop", "gatehouse.socket"]
+    assert ["stop", "gatehouse.service"] in orders
+
+
 def test_an_upgrade_keeps_the_data_and_a_changed_configuration(system, package, later):
     system.install(package)
     admin = create_admin(system)
