@@ -100,14 +100,14 @@ extension Appliance {
         let isVerified = form.bool("email_verified")
         try form.finish()
         let (caller, now) = (try call.signedIn(), call.now)
+        /// Whoever makes or unmakes staff has just signed in.
+        @Sendable func check(_ before: Account, _ after: Account) throws(Problem) {
+            guard after.role != before.role || before.isActiveAdmin && !after.isActiveAdmin
+            else { return }
+            try demandRecentSignIn(caller, at: now)
+        }
         let snapshot = try await changeUser(
-            id, by: caller.actor, from: call.origin, at: now,
-            check: { before, after throws(Problem) in
-                // Whoever makes or unmakes staff has just signed in.
-                if after.role != before.role || before.isActiveAdmin && !after.isActiveAdmin {
-                    try self.demandRecentSignIn(caller, at: now)
-                }
-            }
+            id, by: caller.actor, from: call.origin, at: now, check: check
         ) { account in
             if let role { account.role = role }
             if let isActive { account.isActive = isActive }
