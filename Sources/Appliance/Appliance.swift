@@ -95,6 +95,7 @@ package final class Appliance: Sendable {
 
     /// What must be in place before the first request: starter plans, setup token, throttles.
     package func prepare() async throws(Problem) {
+        try removeLeftovers()
         try await recoverCounts()
         try await createStarterPlans()
         let kept = try await store.read { db throws(Problem) in
@@ -103,6 +104,17 @@ package final class Appliance: Sendable {
         throttle.restore(kept)
         try await checkSealingKey()
         try await offerSetup()
+    }
+
+    private func removeLeftovers() throws(Problem) {
+        let folders = [configuration.dataDirectory, configuration.dataDirectory + "/mailbox"]
+        do throws(SafeFile.Failure) {
+            for folder in folders where SafeFile.isDirectory(folder) {
+                try SafeFile.removeLeftovers(in: folder)
+            }
+        } catch {
+            throw .internal(cause: error.reason)
+        }
     }
 
     /// Folds what a process that was killed had counted; then counting can begin.

@@ -57,6 +57,29 @@ package enum SafeFile {
         guard unlink(path) == 0 || errno == ENOENT else { throw .system("remove", path) }
     }
 
+    /// What a process that was killed while it wrote left in a directory: part of a file, or a
+    /// secret that nobody knows of. For the one process that owns the directory.
+    package static func removeLeftovers(in directory: String) throws(Failure) {
+        for name in try names(in: directory) {
+            let parts = name.split(separator: ".")
+            guard parts.count > 2, parts.last == "new", pid_t(parts[parts.count - 2]) != nil else {
+                continue
+            }
+            try remove("\(directory)/\(name)")
+        }
+    }
+
+    package static func names(in directory: String) throws(Failure) -> [String] {
+        guard let stream = opendir(directory) else { throw .system("read", directory) }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let bytes = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
+            names.append(String(decoding: bytes, as: UTF8.self))
+        }
+        return names
+    }
+
     package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
     package static func isDirectory(_ path: String) -> Bool {
