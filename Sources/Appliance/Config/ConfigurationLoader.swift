@@ -1,6 +1,7 @@
 import Glibc
 
-/// Where the configuration comes from: the defaults, a file over them, the environment over both.
+/// Where the configuration comes from: the defaults, a file over them, credentials of the service
+/// manager over it, the environment over all.
 package enum ConfigurationLoader {
     /// One line that says where the mistake is and what was expected.
     package struct Failure: Error, Equatable, CustomStringConvertible {
@@ -31,6 +32,9 @@ package enum ConfigurationLoader {
             configuration.file = path
             if path == systemPath { configuration.dataDirectory = systemDataDirectory }
         }
+        if let directory = environment["CREDENTIALS_DIRECTORY"], !directory.isEmpty {
+            try apply(credentialsIn: directory, to: &configuration)
+        }
         try apply(environment, to: &configuration)
         if let contradiction = configuration.contradiction {
             throw Failure(description: contradiction)
@@ -60,28 +64,64 @@ package enum ConfigurationLoader {
         }
     }
 
+    /// Files named after a key, such as `backup.key_file`, that systemd has put there
+    /// (systemd.exec(5), LoadCredential=). Others, such as a key itself, are their readers'
+    /// business.
+    private static func apply(
+        credentialsIn directory: String, to configuration: inout Configuration
+    ) throws(Failure) {
+        let names: [String]
+        do {
+            names = try SafeFile.names(in: directory)
+        } catch {
+            throw Failure(description: "CREDENTIALS_DIRECTORY: \(error.reason)")
+        }
+        for name in names.sorted() {
+            guard sections.contains(where: { name.hasPrefix($0.credential) }) else { continue }
+            let path = "\(directory)/\(name)"
+            guard let key = ConfigurationKey.all.first(where: { $0.name == name }) else {
+                let hint = nearest(name).map { "; did you mean \($0)?" } ?? ""
+                throw Failure(description: "\(path): unknown key \(name)\(hint)")
+            }
+            var bytes: [UInt8]
+            do {
+                bytes = try SafeFile.read(path, bytesMax: 64 * 1024)
+            } catch {
+                throw Failure(description: "\(error.reason) (\(key.name))")
+            }
+            // What an editor or `echo` leaves behind a secret is not part of it.
+            if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
+            guard key.set(&configuration, texts(String(decoding: bytes, as: UTF8.self), key))
+            else {
+                throw Failure(description: "\(path): \(key.name): expected \(key.expected)")
+            }
+        }
+    }
+
+    /// A list is separated by commas where there is one line for it.
+    private static func texts(_ value: String, _ key: ConfigurationKey) -> [String] {
+        key.isList ? value.split(separator: ",").map { String($0.filter { $0 != " " }) } : [value]
+    }
+
     private static func apply(
         _ environment: [String: String], to configuration: inout Configuration
     ) throws(Failure) {
         for (name, value) in environment.sorted(by: { $0.key < $1.key }) {
             // Other programs have variables of that prefix too; ours begin with a section's name.
-            guard sections.contains(where: name.hasPrefix) else { continue }
+            guard sections.contains(where: { name.hasPrefix($0.environment) }) else { continue }
             guard let key = ConfigurationKey.all.first(where: { $0.environmentName == name })
             else { throw Failure(description: "environment: unknown variable \(name)") }
-            let values =
-                key.isList
-                ? value.split(separator: ",").map { String($0.filter { $0 != " " }) } : [value]
-            guard key.set(&configuration, values) else {
+            guard key.set(&configuration, texts(value, key)) else {
                 throw Failure(
                     description: "environment: \(name) (\(key.name)): expected \(key.expected)")
             }
         }
     }
 
-    private static let sections = Set(
-        ConfigurationKey.all.compactMap { key in
-            key.name.split(separator: ".").first.map { "GATEHOUSE_\($0.uppercased())_" }
-        })
+    /// How names of ours begin, where other programs' names may be too.
+    private static let sections: [(environment: String, credential: String)] =
+        Set(ConfigurationKey.all.compactMap { $0.name.split(separator: ".").first })
+        .map { ("GATEHOUSE_\($0.uppercased())_", "\($0).") }
 
     /// The known key that shares the longest beginning or the last word with a mistyped one.
     private static func nearest(_ name: String) -> String? {
