@@ -139,9 +139,11 @@ extension Configuration {
             migrates: migrates)
     }
 
+    var logLevel: Logger.Level { Logger.Level(rawValue: log.level) ?? .info }
+
     func logger() -> Logger {
-        var logger = Logger(label: "gatehouse") { _ in JSONLogHandler() }
-        logger.logLevel = Logger.Level(rawValue: log.level) ?? .info
-        return logger
+        LogThreshold.shared.set(logLevel)
+        let isJournaled = JournalStream.isBehind(1, environment: Machine.environment)
+        return Logger(label: "gatehouse") { _ in JSONLogHandler(isJournaled: isJournaled) }
     }
 }

@@ -6,14 +6,25 @@ import Synchronization
 /// One JSON object a line on standard output: `time`, `level`, `message`, then the metadata as
 /// members of their own. Values are JSON strings, so no value can start a line of its own (G2).
 struct JSONLogHandler: LogHandler {
-    var logLevel: Logger.Level = .info
+    /// Never below the threshold of the moment; a logger may ask for more.
+    var logLevel: Logger.Level {
+        get { max(leastLevel, LogThreshold.shared.level) }
+        set { leastLevel = newValue }
+    }
+
+    private var leastLevel = Logger.Level.trace
     var metadata: Logger.Metadata = [:]
 
     let write: @Sendable ([UInt8]) -> Void
     private let clock: WallClock
+    private let isJournaled: Bool
 
-    init(clock: WallClock = .system, write: @escaping @Sendable ([UInt8]) -> Void = Self.print) {
+    init(
+        clock: WallClock = .system, isJournaled: Bool = false,
+        write: @escaping @Sendable ([UInt8]) -> Void = Self.print
+    ) {
         self.clock = clock
+        self.isJournaled = isJournaled
         self.write = write
     }
 
@@ -35,7 +46,7 @@ struct JSONLogHandler: LogHandler {
                 json.member(name, value.description)
             }
         }
-        var line = json.bytes
+        var line = isJournaled ? JournalStream.prefix(event.level) + json.bytes : json.bytes
         line.append(UInt8(ascii: "\n"))
         write(line)
     }
