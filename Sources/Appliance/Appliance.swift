@@ -10,7 +10,7 @@ import Synchronization
 package final class Appliance: Sendable {
     typealias RequestContext = Context
 
-    let configuration: Configuration
+    let settings: LiveSettings
     let store: any Database
     let clock: WallClock
     let logger: Logger
@@ -24,7 +24,6 @@ package final class Appliance: Sendable {
     let throttle: Throttle
     let mailbox: Mailbox
     let readiness: Readiness
-    let clients: ClientAddresses
     /// Nil: the listener speaks plain HTTP.
     let tls: TLSFiles?
     let requestIDs = RequestIDs()
@@ -47,7 +46,7 @@ package final class Appliance: Sendable {
         configuration: Configuration, store: any Database, clock: WallClock = .system,
         logger: Logger
     ) throws {
-        self.configuration = configuration
+        settings = LiveSettings(configuration)
         self.store = store
         self.clock = clock
         self.logger = logger
@@ -79,10 +78,14 @@ package final class Appliance: Sendable {
         throttle = Throttle(isEnabled: configuration.limits.authEnabled)
         mailbox = try Mailbox(
             directory: configuration.dataDirectory + "/mailbox", from: configuration.mail.from)
-        clients = ClientAddresses(trustedProxies: configuration.server.trustedProxies)
         readiness = Readiness(
             store: store, directory: configuration.dataDirectory, clock: clock)
     }
+
+    /// As it is right now: a reload changes it. Where each request looks, take `settings.current`.
+    package var configuration: Configuration { settings.current.configuration }
+
+    var clients: ClientAddresses { settings.current.clients }
 
     /// Every route, in one list: it is served, tested and described from here.
     package var routes: [Route] {
@@ -146,13 +149,16 @@ package final class Appliance: Sendable {
 
     /// The HTTP server and the background work, as services of one group: the group stops the
     /// server first, then what it relied on.
+    ///
+    /// - Parameter sockets: listening sockets for the API that are open already.
     package func services(
+        sockets: [Int32] = [],
         onListening: @escaping @Sendable (any Channel) async -> Void
     ) -> [any Service] {
         [
             Checkpointer(appliance: self), Upkeep(appliance: self),
             ControlListener(appliance: self),
-            listener(onListening: onListening),
+            listener(sockets: sockets, onListening: onListening),
         ] + (tls.map { [TLSWatch(files: $0, clock: clock)] } ?? [])
     }
 

@@ -6,7 +6,7 @@ import Store
 extension Appliance {
     private static let setupTTL: Duration = .seconds(24 * 3600)
 
-    private var setupTokenPath: String { configuration.dataDirectory + "/setup-token" }
+    var setupTokenPath: String { configuration.dataDirectory + "/setup-token" }
 
     /// While there is no admin, each start makes a new one-time token; with one, none is left.
     func offerSetup() async throws(Problem) {

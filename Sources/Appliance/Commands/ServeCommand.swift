@@ -5,6 +5,7 @@ import Logging
 import NIOCore
 import ServiceLifecycle
 import Store
+import Synchronization
 import UnixSignals
 
 struct ServeCommand: AsyncParsableCommand {
@@ -25,25 +26,41 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await orRefuse {
-            var configuration = try installation.configuration()
-            if let listen {
-                guard let address = ListenAddress(listen) else {
-                    throw ValidationError("--listen: expected HOST:PORT, found \(listen).")
-                }
-                configuration.server.listen = address
-            }
+            let environment = Machine.environment
+            let notifier = ServiceNotifier(environment: environment, process: getpid())
+            let sockets = try InheritedSockets.take(environment: environment, process: getpid())
+            ServiceNotifier.forgetEnvironment()
+            InheritedSockets.forgetEnvironment()
+            let configuration = try configuration(sockets)
             // Whatever this process creates is its user's alone.
             umask(0o077)
             signal(SIGPIPE, SIG_IGN)
+            notifier.status("Opening the store")
             let store = try configuration.openStore()
             defer { store.close() }
-            try await serve(configuration, store, configuration.logger())
+            try await serve(configuration, store, sockets, notifier)
         }
     }
 
+    /// As it is read at the start, and again at each reload.
+    private func configuration(_ sockets: InheritedSockets) throws -> Configuration {
+        var configuration = try installation.configuration()
+        if let listen {
+            guard let address = ListenAddress(listen) else {
+                throw ValidationError("--listen: expected HOST:PORT, found \(listen).")
+            }
+            configuration.server.listen = address
+        }
+        // A socket that is open already is where we listen.
+        if let address = sockets.address { configuration.server.listen = address }
+        return configuration
+    }
+
     private func serve(
-        _ configuration: Configuration, _ store: SQLiteStore, _ logger: Logger
+        _ configuration: Configuration, _ store: SQLiteStore, _ sockets: InheritedSockets,
+        _ notifier: ServiceNotifier
     ) async throws {
+        let logger = configuration.logger()
         let appliance = try Appliance(configuration: configuration, store: store, logger: logger)
         defer { appliance.close() }
         try await appliance.prepare()
@@ -52,18 +69,27 @@ struct ServeCommand: AsyncParsableCommand {
             logger.notice(
                 "a restore that was killed is finished", metadata: ["set_aside": "\(aside)"])
         }
-        let services = appliance.services { channel in
-            let bound = Self.bound(channel, configuration.server.listen)
-            let address = "\(configuration.scheme)://\(bound)"
-            let publicURL = configuration.server.publicURL ?? address
-            if let link = appliance.setupLink(publicURL: publicURL) {
-                printError("No admin yet. Create the first one within 24 hours at:\n  \(link)")
-            }
-            logger.info("listening", metadata: ["address": "\(address)"])
+        let address = Mutex("")
+        let status: @Sendable () -> String = { address.withLock { "Serving on \($0)" } }
+        let reloader = Reloader(
+            appliance: appliance, notifier: notifier,
+            signals: await UnixSignalsSequence(trapping: .sighup), status: status
+        ) { try self.configuration(sockets) }
+        let services = appliance.services(sockets: sockets.api) { channel in
+            let own = Self.address(channel, configuration)
+            address.withLock { $0 = own }
+            Self.offerSetup(appliance, address: own)
+            logger.info("listening", metadata: ["address": "\(own)"])
+            notifier.ready(status())
         }
+        // How long requests may take to end; then the last counts are saved.
+        let server = configuration.server
+        let drainMost = server.drainDelay + server.drainTimeout
         var group = ServiceGroupConfiguration(
-            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet(logger))
-        group.maximumGracefulShutdownDuration = configuration.server.drainTimeout
+            services: [Watchdog(notifier: notifier, store: store), reloader] + services
+                + [Farewell(notifier: notifier, atMost: drainMost + .seconds(30))],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet(logger))
+        group.maximumGracefulShutdownDuration = drainMost
         do {
             try await ServiceGroup(configuration: group).run()
         } catch let error as IOError {
@@ -73,10 +99,25 @@ struct ServeCommand: AsyncParsableCommand {
         logger.info("stopped")
     }
 
-    private static func bound(_ channel: any Channel, _ wanted: ListenAddress) -> ListenAddress {
-        var address = wanted
-        if let port = channel.localAddress?.port { address.port = port }
-        return address
+    /// A journal is read by more people than may become admin, and is sent to other machines: it
+    /// gets the way to the link, not the link.
+    private static func offerSetup(_ appliance: Appliance, address: String) {
+        let publicURL = appliance.configuration.server.publicURL ?? address
+        guard let link = appliance.setupLink(publicURL: publicURL) else { return }
+        if JournalStream.isBehind(2, environment: Machine.environment) {
+            let file = Machine.absolute(appliance.setupTokenPath)
+            printError("No admin yet. Create the first one within 24 hours; this prints the link:")
+            printError("  echo \"\(publicURL)/setup#token=$(sudo cat \(file))\"")
+        } else {
+            printError("No admin yet. Create the first one within 24 hours at:\n  \(link)")
+        }
+    }
+
+    /// What is bound may have another port than what was asked for.
+    private static func address(_ channel: any Channel, _ configuration: Configuration) -> String {
+        var bound = configuration.server.listen
+        if let port = channel.localAddress?.port { bound.port = port }
+        return "\(configuration.scheme)://\(bound)"
     }
 
     /// What an operator should know from the first lines of the log.
@@ -106,7 +147,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     private func quiet(_ logger: Logger) -> Logger {
         var quiet = logger
-        quiet.logLevel = max(logger.logLevel, .warning)
+        quiet.logLevel = .warning
         return quiet
     }
 }

@@ -14,6 +14,7 @@ package struct Configuration: Sendable, Equatable {
         package var headerTimeout: Duration = .seconds(10)
         package var bodyTimeout: Duration = .seconds(30)
         package var idleTimeout: Duration = .seconds(60)
+        package var drainDelay: Duration = .zero
         package var drainTimeout: Duration = .seconds(20)
         package var tls = TLS()
     }

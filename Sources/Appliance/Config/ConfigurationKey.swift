@@ -8,6 +8,8 @@ package struct ConfigurationKey: Sendable {
     let isList: Bool
     /// False when the value is not what was expected.
     let set: @Sendable (inout Configuration, [String]) -> Bool
+    /// Takes the key's value over from another configuration.
+    let copy: @Sendable (inout Configuration, Configuration) -> Void
     /// The value as it would be written.
     package let shown: @Sendable (Configuration) -> String
 
@@ -29,6 +31,7 @@ package struct ConfigurationKey: Sendable {
                 configuration[keyPath: path] = value
                 return true
             },
+            copy: { $0[keyPath: path] = $1[keyPath: path] },
             shown: { show($0[keyPath: path]) })
     }
 
@@ -46,6 +49,7 @@ package struct ConfigurationKey: Sendable {
                 configuration[keyPath: path] = values
                 return true
             },
+            copy: { $0[keyPath: path] = $1[keyPath: path] },
             shown: { "[" + $0[keyPath: path].map(show).joined(separator: ", ") + "]" })
     }
 
@@ -132,6 +136,7 @@ extension ConfigurationKey {
         duration("server.header_timeout", "1s", "5m", \.server.headerTimeout),
         duration("server.body_timeout", "1s", "10m", \.server.bodyTimeout),
         duration("server.idle_timeout", "1s", "1h", \.server.idleTimeout),
+        duration("server.drain_delay", "0s", "10m", \.server.drainDelay),
         duration("server.drain_timeout", "1s", "10m", \.server.drainTimeout),
         optionalText("server.tls.certificate", "a PEM file", \.server.tls.certificate) {
             !$0.isEmpty

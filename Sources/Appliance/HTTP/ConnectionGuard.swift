@@ -33,7 +33,7 @@ final class ConnectionCounts: Sendable {
 /// Stands before the framework on each connection and bounds what a client can hold: how long a
 /// request head and a body may take to arrive, how long a connection may idle, how many connections
 /// one client has, how long an address line is. Says in problem+json why a request that is no HTTP
-/// was refused, then closes.
+/// was refused, then closes. Lets its client go gently when the server stops (`Drain`).
 final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -46,6 +46,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         let idle: TimeAmount
         let counts: ConnectionCounts
         let isSecure: Bool
+        let drain: Drain
 
         /// Octets of a request's address (security B3; RFC 9110, 4.1 asks for 8,000).
         static let targetBytesMax = 8 * 1024
@@ -61,16 +62,27 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         case head
         case body
         case answering
+        /// The last answer is out; the client is to read it and close.
+        case lingering
     }
 
     private let bounds: Bounds
     private var client: String?
     private var phase = Phase.head
-    private var answersDue = 0
+    /// Requests whose head came in and whose answer has not ended.
+    private var open = 0
+    /// Nothing came in since the last answer, or since the connection was made.
+    private var isSilent = true
+    /// The client said that this request is its last one here.
+    private var isLastRequest = false
+    /// The answer that is being written says `Connection: close`.
+    private var isLast = false
     private var deadline = NIODeadline.distantFuture
     private var timer: Scheduled<Void>?
 
     init(_ bounds: Bounds) { self.bounds = bounds }
+
+    var isDraining: Bool { bounds.drain.stage > .serving }
 
     func handlerAdded(context: ChannelHandlerContext) {
         let client = Self.client(context.channel.remoteAddress)
@@ -80,6 +92,8 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         }
         self.client = client.isEmpty ? nil : client
         deadline = .now() + bounds.header
+        bounds.drain.add(context.channel)
+        if bounds.drain.stage == .lastCall { deadline = .now() + Drain.quiet }
         schedule(context)
     }
 
@@ -91,18 +105,24 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         timer?.cancel()
+        bounds.drain.remove(context.channel)
         if let client { bounds.counts.close(client) }
         client = nil
     }
 
     /// Bytes came in, before it is known of what.
     func bytesArrived() {
-        guard phase == .idle else { return }
+        let wasSilent = isSilent
+        isSilent = false
+        // A new connection's time runs from its beginning, unless the last call cut it short.
+        guard phase == .idle || (phase == .head && wasSilent && bounds.drain.stage == .lastCall)
+        else { return }
         phase = .head
         deadline = .now() + bounds.header
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isOver else { return }
         switch unwrapInboundIn(data) {
         case .head(let head):
             guard head.uri.utf8.count <= Bounds.targetBytesMax else {
@@ -114,15 +134,24 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
                 refuse(context, .badRequest, "There is more than one Host.")
                 return
             }
+            open += 1
+            isLastRequest = !head.isKeepAlive
             phase = .body
             deadline = .now() + bounds.body
         case .body: break
         case .end:
-            phase = .answering
-            answersDue += 1
+            // It may have been answered before its end.
+            phase = open == 0 ? .idle : .answering
+            isSilent = open == 0
             deadline = .now() + bounds.idle
         }
         context.fireChannelRead(data)
+    }
+
+    /// The last request is here: whatever follows it, be it no HTTP, belongs elsewhere (RFC 9112,
+    /// 9.6).
+    private var isOver: Bool {
+        phase == .lingering || isLast || (isLastRequest && phase == .answering)
     }
 
     private static func hasTwoHosts(_ headers: HTTPHeaders) -> Bool {
@@ -138,17 +167,74 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     ) {
         // A client that reads gets all the time it needs; one that does not is cut.
         if phase == .answering { deadline = .now() + bounds.idle }
-        if case .end = unwrapOutboundIn(data) { didAnswer() }
+        switch unwrapOutboundIn(data) {
+        case .head(var head) where open == 1 && phase == .answering:
+            guard isDraining || isLastRequest, head.status.code >= 200 else { break }
+            isLast = true
+            head.headers.replaceOrAdd(name: "Connection", value: "close")
+            context.write(wrapOutboundOut(.head(head)), promise: promise)
+            return
+        case .end:
+            didAnswer()
+            guard isLast else { break }
+            writeLast(data, context, promise)
+            return
+        case .head, .body: break
+        }
         context.write(data, promise: promise)
     }
 
     /// A whole answer is on its way.
     func didAnswer() {
-        answersDue -= 1
-        if answersDue == 0, phase == .answering { phase = .idle }
+        open -= 1
+        guard open == 0, phase == .answering else { return }
+        phase = .idle
+        isSilent = true
+        if bounds.drain.stage == .lastCall, !isLast { deadline = .now() + Drain.quiet }
+    }
+
+    // MARK: The end
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        case is Drain.LastCall:
+            if isSilent, open == 0 { setDeadline(.now() + Drain.quiet, context) }
+        case ChannelEvent.inputClosed where phase == .lingering: context.close(promise: nil)
+        default: context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    /// The end of the last answer; what follows waits until the client has taken it.
+    private func writeLast(
+        _ data: NIOAny, _ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?
+    ) {
+        let written = context.eventLoop.makePromise(of: Void.self)
+        written.futureResult.cascade(to: promise)
+        let loopBound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        written.futureResult.whenSuccess {
+            let (handler, context) = loopBound.value
+            handler.letGo(context)
+        }
+        context.writeAndFlush(data, promise: written)
+    }
+
+    /// Nothing more is said here. The connection closes when the client has closed it, so that what
+    /// it still sends does not reset it under the last answer.
+    private func letGo(_ context: ChannelHandlerContext) {
+        phase = .lingering
+        let closed = context.eventLoop.makePromise(of: Void.self)
+        let channel = context.channel
+        closed.futureResult.whenFailure { error in
+            // The framework was first; or TLS cannot close half of a connection.
+            if case ChannelError.outputClosed = error { return }
+            channel.close(promise: nil)
+        }
+        context.close(mode: .output, promise: closed)
+        setDeadline(.now() + Drain.linger, context)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if isOver, error is HTTPParserError { return }
         if case HTTPParserError.headerOverflow = error {
             refuse(context, .requestHeaderFieldsTooLarge, "The request's head is too large.")
         } else if error is HTTPParserError || error is NIOHTTPDecoderError {
@@ -190,6 +276,13 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             let (handler, context) = loopBound.value
             handler.look(context)
         }
+    }
+
+    /// For a deadline that has to be met sooner than the next tick.
+    private func setDeadline(_ next: NIODeadline, _ context: ChannelHandlerContext) {
+        deadline = next
+        timer?.cancel()
+        schedule(context)
     }
 
     private func look(_ context: ChannelHandlerContext) {

@@ -1,7 +1,6 @@
 import Domain
 import Glibc
 import HTTPTypes
-import Hummingbird
 import Logging
 import NIOCore
 import ServiceLifecycle
@@ -17,17 +16,12 @@ struct ControlListener: Service {
         let path = Self.path(in: appliance.configuration.dataDirectory)
         // A daemon that was killed leaves it; the store's lock says there is no other one.
         unlink(path)
-        let front = Front(
-            router: appliance.routerResponder(appliance.controlRoutes),
-            routes: appliance.controlRoutes, hosts: HostAllowList(appliance.configuration),
-            ids: appliance.requestIDs, clock: appliance.clock,
-            configuration: appliance.configuration, logger: appliance.logger)
-        let application = appliance.application(
-            responder: front, address: .unixDomainSocket(path: path), gatekeeping: nil,
-            tls: nil
+        let server = appliance.application(
+            responder: appliance.front(appliance.controlRoutes), endpoint: .unixSocket(path: path),
+            gatekeeping: nil, tls: nil
         ) { _ in chmod(path, 0o600) }
         // The directory is 0700 already; the mask closes the moment before chmod.
-        try await application.run()
+        try await server.run()
         unlink(path)
     }
 }

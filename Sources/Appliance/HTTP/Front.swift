@@ -11,69 +11,70 @@ struct Front: HTTPResponder {
 
     let router: RouterResponder<Context>
     let routes: [Route]
-    let hosts: HostAllowList
+    let settings: LiveSettings
     let clock: WallClock
     let logger: Logger
-    let logsAll: Bool
-    let logsErrors: Bool
-    let isSecure: Bool
     let ids: RequestIDs
+    private let dates = HTTPDates()
 
     init(
-        router: RouterResponder<Context>, routes: [Route], hosts: HostAllowList, ids: RequestIDs,
-        clock: WallClock, configuration: Configuration, logger: Logger
+        router: RouterResponder<Context>, routes: [Route], settings: LiveSettings, ids: RequestIDs,
+        clock: WallClock, logger: Logger
     ) {
         self.router = router
         self.routes = routes
-        self.hosts = hosts
+        self.settings = settings
         self.ids = ids
         self.clock = clock
         self.logger = logger
-        logsAll = configuration.log.requests == "all"
-        logsErrors = configuration.log.requests != "off"
-        isSecure = configuration.isSecure
     }
 
     func respond(to request: Request, context: Context) async throws -> Response {
         var context = context
         context.now = clock.now()
         context.requestID = ids.id(for: request.headers[.requestID])
+        let settings = settings.current
         var response: Response
         do {
-            guard hosts.allows(request) else {
+            guard settings.hosts.allows(request) else {
                 response = misdirected(context)
-                addCommonHeaders(&response.headers, context)
+                addCommonHeaders(&response.headers, settings, context)
                 return response
             }
             response = try await router.respond(to: request, context: context)
             // The framework's own word for an address or method without a route has no body.
             if response.status == .notFound, response.headers[.contentType] == nil {
-                response = answer(unrouted(request), request, context)
+                response = answer(unrouted(request), request, settings, context)
             }
         } catch let problem as Problem {
-            response = answer(problem, request, context)
+            response = answer(problem, request, settings, context)
         } catch let error as any HTTPResponseError {
             var problem = Problem(.internal, "Something went wrong on our side.")
             problem.cause = "\(error)"
-            response = answer(problem, request, context)
+            response = answer(problem, request, settings, context)
         } catch is CancellationError {
             let problem = Problem(.unavailable, "The server is stopping.")
-            response = answer(problem, request, context)
+            response = answer(problem, request, settings, context)
         } catch {
-            response = answer(.internal(cause: "\(error)"), request, context)
+            response = answer(.internal(cause: "\(error)"), request, settings, context)
         }
-        addCommonHeaders(&response.headers, context)
-        if logsAll { log(request, response.status, context) }
+        addCommonHeaders(&response.headers, settings, context)
+        if settings.logsAllRequests { log(request, response.status, context) }
         return response
     }
 
-    private func addCommonHeaders(_ headers: inout HTTPFields, _ context: Context) {
+    private func addCommonHeaders(
+        _ headers: inout HTTPFields, _ settings: Settings, _ context: Context
+    ) {
         headers.append(HTTPField(name: .requestID, value: context.requestID))
-        if isSecure { headers.append(SecurityFields.strictTransport) }
+        if settings.isSecure { headers.append(SecurityFields.strictTransport) }
+        headers.append(HTTPField(name: .date, value: dates.text(at: context.now)))
     }
 
-    private func answer(_ problem: Problem, _ request: Request, _ context: Context) -> Response {
-        if logsErrors, problem.code.status.code >= 500 || problem.cause != nil {
+    private func answer(
+        _ problem: Problem, _ request: Request, _ settings: Settings, _ context: Context
+    ) -> Response {
+        if settings.logsFailures, problem.code.status.code >= 500 || problem.cause != nil {
             logger.log(
                 level: problem.code == .internal ? .error : .warning, "request failed",
                 metadata: [

@@ -14,7 +14,8 @@ import NIOHTTP1
 /// `Appliance.gate` (a test compares them). A request is taken only when no other answer is due on
 /// its connection, so answers keep their order. Everything unusual goes on to the route: a body, a
 /// header that changes how a message ends, a credential given twice, HTTP/1.0, HEAD, a connection
-/// that is to close, a client that does not read what it is sent, and whatever is not in memory.
+/// that is to close, a client that does not read what it is sent, a request that must be logged,
+/// and whatever is not in memory.
 final class GateHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
@@ -57,6 +58,7 @@ final class GateHandler: ChannelDuplexHandler, RemovableChannelHandler {
         switch unwrapInboundIn(data) {
         case .head(let head):
             if answersDue == 0, held == nil, context.channel.isWritable,
+                !connectionGuard.isDraining, !appliance.settings.current.logsAllRequests,
                 let request = GateRequest(head)
             {
                 held = (head, request)

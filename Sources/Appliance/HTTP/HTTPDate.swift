@@ -1,4 +1,5 @@
 import Domain
+import Synchronization
 
 /// The `Date` of an answer (RFC 9110, 5.6.7): `Mon, 23 Nov 2026 16:52:00 GMT`, worked out once a
 /// second.
@@ -12,6 +13,19 @@ struct HTTPDate {
             text = Array("\(CalendarText.date(now)) GMT".utf8)
         }
         bytes.append(contentsOf: text)
+    }
+}
+
+/// The `Date` of the answers that many tasks give.
+final class HTTPDates: Sendable {
+    private let date = Mutex(HTTPDate())
+
+    func text(at now: Timestamp) -> String {
+        date.withLock { date in
+            var bytes: [UInt8] = []
+            date.write(now, into: &bytes)
+            return String(decoding: bytes, as: UTF8.self)
+        }
     }
 }
 

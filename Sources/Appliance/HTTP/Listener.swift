@@ -7,56 +7,65 @@ import NIOCore
 import ServiceLifecycle
 
 extension Appliance {
+    /// - Parameter sockets: listening sockets that are open already; empty opens `server.listen`.
     func listener(
-        onListening: @escaping @Sendable (any Channel) async -> Void
+        sockets: [Int32], onListening: @escaping @Sendable (any Channel) async -> Void
     ) -> any Service {
         let server = configuration.server
         return application(
-            responder: Front(
-                router: routerResponder(routes), routes: routes,
-                hosts: HostAllowList(configuration), ids: requestIDs, clock: clock,
-                configuration: configuration, logger: logger),
-            address: .hostname(server.listen.host, port: server.listen.port),
-            // A line for each request is the front's to write.
-            gatekeeping: configuration.log.requests == "all" ? nil : self, tls: tls,
-            onListening: onListening)
+            responder: front(routes),
+            endpoint: sockets.isEmpty ? .address(server.listen) : .inherited(sockets),
+            gatekeeping: self, tls: tls, drainDelay: server.drainDelay,
+            onDraining: { self.readiness.beginDraining() }, onListening: onListening)
     }
 
+    func front(_ routes: [Route]) -> Front {
+        Front(
+            router: routerResponder(routes), routes: routes, settings: settings, ids: requestIDs,
+            clock: clock, logger: logger)
+    }
+
+    /// A server of HTTP/1 with our bounds on each of its connections.
     func application(
-        responder: Front, address: BindAddress, gatekeeping: Appliance?, tls: TLSFiles?,
+        responder: Front, endpoint: Endpoint, gatekeeping: Appliance?, tls: TLSFiles?,
+        drainDelay: Duration = .zero, onDraining: @escaping @Sendable () -> Void = {},
         onListening: @escaping @Sendable (any Channel) async -> Void
-    ) -> Application<Front> {
+    ) -> any Service {
         let server = configuration.server
+        let logger = frameworkLogger
         let bounds = ConnectionGuard.Bounds(
             header: TimeAmount(server.headerTimeout), body: TimeAmount(server.bodyTimeout),
             idle: TimeAmount(server.idleTimeout),
             counts: ConnectionCounts(perAddress: server.connectionsPerAddressMax),
-            isSecure: configuration.isSecure)
-        let http = HTTP1Channel.Configuration(
-            // Idle connections are the guard's: the framework does not see what is answered before
-            // it.
-            additionalChannelHandlers: [ConnectionSetup(bounds, gatekeeping: gatekeeping)],
-            httpDecoderConfiguration: .init(
-                maxHeaderFieldSize: ConnectionGuard.Bounds.headBytesMax,
-                maxHeaderListSize: ConnectionGuard.Bounds.headBytesMax,
-                maxHeaderFieldCount: ConnectionGuard.Bounds.fieldsMax))
-        return Application(
-            responder: responder,
-            server: HTTPServerBuilder { responder in
-                let plain = HTTP1Channel(responder: responder, configuration: http)
-                guard let tls else { return plain }
-                return SecureChannel(http: plain, files: tls)
+            isSecure: configuration.isSecure, drain: Drain())
+        let plain = HTTP1Channel(
+            responder: { request, writer, channel in
+                let context = Context(source: .init(channel: channel, logger: logger))
+                let response = try await responder.respond(to: request, context: context)
+                try await writer.write(response: response.head, body: response.body)
             },
             configuration: .init(
-                address: address, backlog: 1024,
-                availableConnectionsDelegate: MaximumAvailableConnections(server.connectionsMax)),
-            onServerRunning: onListening, logger: frameworkLogger)
+                // Idle connections are the guard's: the framework does not see what is answered
+                // before it.
+                additionalChannelHandlers: [ConnectionSetup(bounds, gatekeeping: gatekeeping)],
+                httpDecoderConfiguration: .init(
+                    maxHeaderFieldSize: ConnectionGuard.Bounds.headBytesMax,
+                    maxHeaderListSize: ConnectionGuard.Bounds.headBytesMax,
+                    maxHeaderFieldCount: ConnectionGuard.Bounds.fieldsMax)))
+        func service(_ connection: some ServerChildChannel) -> any Service {
+            HTTPServer(
+                connection: connection, endpoint: endpoint, connectionsMax: server.connectionsMax,
+                drain: bounds.drain, drainDelay: drainDelay, logger: logger,
+                onDraining: onDraining, onListening: onListening)
+        }
+        guard let tls else { return service(plain) }
+        return service(SecureChannel(http: plain, files: tls))
     }
 
     /// The framework says little worth a line of ours, and says it at `info`.
     private var frameworkLogger: Logger {
         var quiet = logger
-        quiet.logLevel = max(logger.logLevel, .warning)
+        quiet.logLevel = .warning
         return quiet
     }
 
@@ -80,16 +89,20 @@ extension Appliance {
     ) async throws(Problem) -> Caller? {
         let address = { self.clients.address(of: request, from: context.channel.remoteAddress) }
         let now = context.now
-        if route.isThrottled, configuration.limits.authEnabled, let from = address() {
+        let settings = settings.current
+        let isThrottled = route.isThrottled && settings.configuration.limits.authEnabled
+        if isThrottled, let from = address() {
             try throttle.take(
-                .apiByAddress(configuration.limits.apiPerMinuteAddress), from.throttleKey, at: now)
+                .apiByAddress(settings.configuration.limits.apiPerMinuteAddress),
+                from.throttleKey, at: now)
         }
         guard route.access != .open else { return nil }
         let caller = try await authenticator.caller(
             Credential(request.headers), at: now, address: address)
-        if route.isThrottled, configuration.limits.authEnabled {
+        if isThrottled {
             try throttle.take(
-                .apiByUser(configuration.limits.apiPerMinuteUser), "\(caller.userID)", at: now)
+                .apiByUser(settings.configuration.limits.apiPerMinuteUser), "\(caller.userID)",
+                at: now)
         }
         guard !caller.isHeldBack || route.isOwnAccount else { throw Caller.enrolFirst }
         try Self.check(caller, may: route.access)

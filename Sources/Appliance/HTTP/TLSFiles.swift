@@ -45,10 +45,12 @@ final class TLSFiles: Sendable {
     /// When the certificate in use ends.
     var certificateEndsAt: Timestamp { state.withLock { $0.pair.endsAt } }
 
-    /// Reads the files, whatever their times say; for a person or program that asks for it.
-    func reload(at now: Timestamp) {
+    /// Reads the files, whatever their times say, for whoever asks for it. What it returns puts the
+    /// new pair in use.
+    func prepare(at now: Timestamp) throws(TLSPair.Failure) -> @Sendable () -> Void {
         let stamp = Stamp(certificate, key)
-        if let reason = replace(stamp, at: now) { log(reason) }
+        let pair = try read(at: now)
+        return { self.use(pair, stamp) }
     }
 
     /// Reads the files if they are not those in use.
@@ -73,22 +75,31 @@ final class TLSFiles: Sendable {
 
     /// Why the pair on the disk was not taken; nil when it was.
     private func replace(_ stamp: Stamp, at now: Timestamp) -> String? {
-        let pair: TLSPair
         do throws(TLSPair.Failure) {
-            pair = try TLSPair(certificate: certificate, key: key)
+            use(try read(at: now), stamp)
+            return nil
         } catch {
             return error.reason
         }
-        guard now < pair.endsAt else { return "\(certificate): it ended at \(pair.endsAt)" }
-        guard pair.beginsAt <= now else {
-            return "\(certificate): it begins only at \(pair.beginsAt)"
+    }
+
+    private func read(at now: Timestamp) throws(TLSPair.Failure) -> TLSPair {
+        let pair = try TLSPair(certificate: certificate, key: key)
+        guard now < pair.endsAt else {
+            throw TLSPair.Failure(reason: "\(certificate): it ended at \(pair.endsAt)")
         }
-        // The stamp is from before the reading: what was written since is seen at the next look.
+        guard pair.beginsAt <= now else {
+            throw TLSPair.Failure(reason: "\(certificate): it begins only at \(pair.beginsAt)")
+        }
+        return pair
+    }
+
+    /// The stamp is from before the reading: what was written since is seen at the next look.
+    private func use(_ pair: TLSPair, _ stamp: Stamp) {
         state.withLock { $0 = State(pair: pair, stamp: stamp) }
         logger.notice(
             "new connections get the certificate on the disk",
             metadata: ["certificate": "\(certificate)", "ends_at": "\(pair.endsAt)"])
-        return nil
     }
 
     private func log(_ reason: String) {
