@@ -21,6 +21,20 @@ def start(tmp_path_factory) -> Iterator[Callable[..., Server]]:
     yield from _starter(tmp_path_factory)
 
 
+@pytest.fixture
+def make(tmp_path_factory) -> Iterator[Callable[..., Server]]:
+    """A server that the test starts itself; its keywords are configuration keys."""
+    made: list[Server] = []
+
+    def make(**settings: str) -> Server:
+        made.append(Server(tmp_path_factory.mktemp("gatehouse"), **settings))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.close()
+
+
 def _starter(tmp_path_factory) -> Iterator[Callable[..., Server]]:
     started: list[Server] = []
 

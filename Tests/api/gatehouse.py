@@ -117,6 +117,9 @@ class Server:
             "auth_recent_sign_in": "1h",
         }  # fmt: skip
         self.settings = defaults | settings
+        self.wrapper: list[str] = []  # a command that runs the server's
+        self.variables: dict[str, str] = {}  # of its environment, besides the settings
+        self.pass_fds: tuple[int, ...] = ()
         self.stdout: list[str] = []
         self.stderr: list[str] = []
         self._changed = threading.Condition()
@@ -131,8 +134,9 @@ class Server:
     def start(self) -> "Server":
         command = [binary(), "serve", "--listen", self.listen, "--data-dir", str(self.data_dir)]
         self.process = subprocess.Popen(
-            command, cwd=self.root, env=environment(**self.settings), text=True, umask=0o022,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            self.wrapper + command, cwd=self.root, text=True, umask=0o022, pass_fds=self.pass_fds,
+            env=environment(**self.settings) | self.variables, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         live.append(self)
         first = len(self.stdout)
@@ -179,6 +183,7 @@ class Server:
     def stop(self) -> None:
         """A clean end: SIGTERM to a process that still runs, and 0 as the exit status."""
         ran = self.running()
+        self.client.close()  # or the server waits a moment for what this client may still ask
         self.process.send_signal(signal.SIGTERM)
         status = self.wait()
         assert ran, f"it had ended by itself with {status}\n{self.output()}"
@@ -369,7 +374,7 @@ def run_command(*words: str, cwd: Path, input: str = "", **settings: str):
 
 def parsed(line: str) -> dict:
     try:
-        event = json.loads(line)
+        event = json.loads(re.sub(r"^<\d>", "", line))  # journald's priority
     except ValueError:
         return {}
     return event if isinstance(event, dict) else {}

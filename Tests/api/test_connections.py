@@ -154,3 +154,13 @@ def test_without_tls_a_cookie_goes_to_a_loopback_address_only(start):
     assert answer.status_code == 422 and "set-cookie" not in answer.headers
     assert answer.json()["errors"][0]["field"] == "session"
     assert "set-cookie" in server.client.post(login, json=body).headers
+
+
+@pytest.mark.parametrize("first", ["HTTP/1.1\r\nConnection: close", "HTTP/1.0"])
+def test_a_client_that_wants_one_answer_is_told_that_it_was_the_last(server, first):
+    head = f"GET /api/v1/plans {first}\r\nHost: localhost\r\n\r\n".encode()
+    with connect(server.address) as connection:
+        connection.sendall(head * 2)
+        stream = connection.makefile("rb").read()
+    assert stream.startswith(b"HTTP/1.") and stream.count(b" 200 OK\r\n") == 1
+    assert stream.lower().count(b"connection: close") == 1

@@ -123,8 +123,9 @@ def test_of_many_who_hold_the_setup_token_one_becomes_admin(start):
 def test_a_first_start_prints_the_link_for_the_first_admin_and_a_later_one_does_not(start):
     server = start()
     token = server.setup_token()
-    printed = server.stdout + server.stderr
-    assert any("/setup" in line and token in line for line in printed)
+    # The link and the line that says "listening" come through two pipes.
+    eventually(lambda: [line for line in server.stdout + server.stderr if token in line])
+    assert any("/setup" in line for line in server.stdout + server.stderr if token in line)
     server.admin()
     lines = len(server.stdout), len(server.stderr)
     server.restart()
