@@ -36,6 +36,7 @@ let package = Package(
             name: "DomainTests", dependencies: ["Domain", "Support"], swiftSettings: house),
         .testTarget(
             name: "StoreTests", dependencies: ["Domain", "Store", "CSQLite", "Support"],
+            exclude: ["Schema/Released"],
             swiftSettings: house),
         .testTarget(name: "HouseTests", swiftSettings: house),
     ]

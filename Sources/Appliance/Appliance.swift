@@ -39,7 +39,7 @@ package final class Appliance: Sendable {
     /// change one after the other.
     let turnstiles = Turnstile.Row()
     /// One backup at a time.
-    let isBackingUp = Mutex(false)
+    let backupRun = BackupRun()
 
     /// Nothing is listening yet and nothing runs in the background: `serve` does both.
     package init(
@@ -93,13 +93,14 @@ package final class Appliance: Sendable {
             + secondFactorRoutes + apiKeyRoutes + planRoutes + usageRoutes + usageEventRoutes
             + reservationRoutes
             + leaseRoutes
-            + itemRoutes + gateRoutes + adminRoutes + auditRoutes
+            + itemRoutes + gateRoutes + adminRoutes + auditRoutes + backupRoutes
     }
 
     /// What must be in place before the first request: starter plans, setup token, throttles.
     package func prepare() async throws(Problem) {
         try removeLeftovers()
         try await recoverCounts()
+        try await enterAuditNotes()
         try await createStarterPlans()
         let kept = try await store.read { db throws(Problem) in
             try db.rateStates.load(Throttle.subject)
@@ -157,6 +158,7 @@ package final class Appliance: Sendable {
     ) -> [any Service] {
         [
             Checkpointer(appliance: self), Upkeep(appliance: self),
+            BackupSchedule(appliance: self),
             ControlListener(appliance: self),
             listener(sockets: sockets, onListening: onListening),
         ] + (tls.map { [TLSWatch(files: $0, clock: clock)] } ?? [])

@@ -1,3 +1,7 @@
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <fcntl.h>
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -15,6 +19,19 @@ static inline long gatehouse_filesystem_type(const char *path) {
 static inline long long gatehouse_free_bytes(const char *path) {
     struct statfs about;
     return statfs(path, &about) == 0 ? (long long)about.f_bavail * about.f_bsize : -1;
+}
+
+/** Writes to the disk what the file's pages have in memory, and waits for it; no metadata (fsync(2) is
+ * for that), and so no journal of the file system either. */
+static inline int gatehouse_flush_pages(int descriptor) {
+    return sync_file_range(descriptor, 0, 0,
+                           SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                               SYNC_FILE_RANGE_WAIT_AFTER);
+}
+
+/** Gives back the memory of a file's pages that are on the disk. */
+static inline int gatehouse_forget_pages(int descriptor) {
+    return posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED);
 }
 
 /** Names the calling thread; Linux keeps 15 bytes. */

@@ -47,14 +47,16 @@ struct BackupOrderTests {
     func daemon() async throws {
         try await TestServer.run { server in
             let order = BackupOrder(target: nil, keyFile: nil)
-            let made = try await server.appliance.backUp(order, at: server.clock.now)
-            let path = try #require(made["path"]?.text)
-            #expect(try BackupFile.read(path, key: nil).rows == made["rows"]?.number)
-            server.appliance.isBackingUp.withLock { $0 = true }
-            let second = await #expect(throws: Problem.self) {
-                try await server.appliance.backUp(order, at: server.clock.now)
+            let now = server.clock.now
+            let made = try await server.appliance.backUp(order, by: .shell, at: now)
+            #expect(try BackupFile.read(made.path, key: nil) == made.manifest)
+            #expect(made.json["path"]?.text == made.path)
+            #expect(server.appliance.backupRun.begin())
+            let second = await #expect(throws: CommandRefusal.self) {
+                try await server.appliance.backUp(order, by: .shell, at: now)
             }
-            #expect(second?.members.first?.value == .integer(69))
+            #expect(second?.code == .inUse)
+            server.appliance.backupRun.end()
             let names = try FolderListing.files(in: server.folder.path)
             #expect(!names.contains("backup.partial"))
         }

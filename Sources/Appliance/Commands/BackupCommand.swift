@@ -2,6 +2,7 @@ import ArgumentParser
 import Domain
 import Glibc
 import Store
+import Synchronization
 
 struct BackupCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -32,32 +33,76 @@ struct BackupCommand: AsyncParsableCommand {
         try await orRefuse {
             let configuration = try installation.configuration()
             let order = BackupOrder(target: to, keyFile: encryptToKey)
-            let line = ProgressLine()
-            line.show("making a backup …")
-            defer { line.clear() }
+            let bar = ProgressBar()
+            defer { bar.clear() }
             // The daemon owns the store, so it makes the backup.
             let control = ControlClient(
                 path: ControlListener.path(in: configuration.dataDirectory))
             let made: JSON
-            if let answer = control.post("/control/backups", order.json) {
+            if let answer = await Self.post(order, control, bar) {
                 made = try Self.made(in: answer)
             } else {
-                made = try Self.make(order, configuration)
+                made = try Self.make(order, configuration, bar)
             }
-            line.clear()
+            bar.clear()
             print(json ? made.encoded : Self.sentence(of: made))
         }
     }
 
-    private static func make(_ order: BackupOrder, _ configuration: Configuration) throws -> JSON {
+    /// What the daemon answers in the end; nil when there is none. It is asked how far it is while
+    /// it works.
+    private static func post(
+        _ order: BackupOrder, _ control: ControlClient, _ bar: ProgressBar
+    ) async -> ControlClient.Answer? {
+        let isDone = Signal()
+        return await withTaskGroup(of: ControlClient.Answer?.self) { tasks in
+            tasks.addTask {
+                defer { isDone.raise() }
+                return control.post("/control/backups", order.json)
+            }
+            let pause = Duration.milliseconds(200)
+            while bar.isShown, !isDone.isRaised {
+                do { try await Task.sleep(for: pause) } catch { break }
+                if let answer = control.get("/control/backups") { show(answer, bar) }
+            }
+            return await tasks.next() ?? nil
+        }
+    }
+
+    private final class Signal: Sendable {
+        private let value = Atomic(false)
+
+        func raise() { value.store(true, ordering: .releasing) }
+
+        var isRaised: Bool { value.load(ordering: .acquiring) }
+    }
+
+    private static func show(_ answer: ControlClient.Answer, _ bar: ProgressBar) {
+        guard let json = try? JSONParser.parse(answer.body), json["running"] == .bool(true),
+            case .string(let stage)? = json["stage"], case .integer(let done)? = json["done"],
+            case .integer(let all)? = json["all"]
+        else { return }
+        bar.show(stage, done, of: all)
+    }
+
+    private static func make(
+        _ order: BackupOrder, _ configuration: Configuration, _ bar: ProgressBar
+    ) throws -> JSON {
         umask(0o077)
         let store = try StoppedStore(file: configuration.storeFile)
         defer { store.close() }
+        let now = WallClock.system.now()
+        let path = try order.path(configuration, at: now)
+        try order.requireRoom(configuration, for: path)
         let making = BackupMaking(configuration, isStopped: true)
         defer { making.clear() }
         try making.prepare()
-        try store.copy(to: making.copyPath)
-        return try making.finish(order, configuration, at: WallClock.system.now())
+        try store.copy(to: making.copyPath) { bar.show(.copying, $0, $1) }
+        let made = try making.finish(order, to: path, configuration, at: now) {
+            bar.show($0, $1, $2)
+        }
+        try store.note(made.event(by: .shell), at: now)
+        return made.json
     }
 
     private static func made(in answer: ControlClient.Answer) throws -> JSON {
@@ -78,33 +123,5 @@ struct BackupCommand: AsyncParsableCommand {
         let sealed = made["encrypted"] == .bool(true) ? ", encrypted" : ""
         return "Backed up to \(path) (\(made["rows"]?.encoded ?? "0") rows, "
             + "\(made["bytes"]?.encoded ?? "0") bytes\(sealed))."
-    }
-}
-
-/// What a person at a terminal sees while they wait; nothing in a pipe.
-final class ProgressLine {
-    private let isShown = isatty(2) == 1
-    private var last = ""
-
-    func show(_ text: String) {
-        guard isShown, text != last else { return }
-        last = text
-        put("\r\u{1B}[K\(text)")
-    }
-
-    /// For `BackupFile.Progress`.
-    func show(_ what: String, _ done: Int64, of all: Int64) {
-        show("\(what) … \(all > 0 ? done * 100 / all : 100) %")
-    }
-
-    func clear() {
-        guard isShown, !last.isEmpty else { return }
-        last = ""
-        put("\r\u{1B}[K")
-    }
-
-    private func put(_ text: String) {
-        let bytes = Array(text.utf8)
-        _ = write(2, bytes, bytes.count)
     }
 }

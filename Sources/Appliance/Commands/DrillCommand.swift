@@ -28,14 +28,16 @@ struct DrillCommand: AsyncParsableCommand {
                 throw CommandRefusal(
                     .failed, "There is no backup in \(folder). Make one with: gatehouse backup")
             }
-            let line = ProgressLine()
-            defer { line.clear() }
+            let bar = ProgressBar()
+            defer { bar.clear() }
             let keyFile = key ?? configuration.backup.keyFile
             let key = try keyFile.map { try BackupKey(file: $0) }
             let manifest = try BackupCheck.withScratch(in: Machine.scratch) { scratch in
-                try Self.restore(path, key: key, into: scratch, line)
+                try Drill.run(path, key: key, in: scratch) { done, all in
+                    bar.show("restoring", done, of: all)
+                }
             }
-            line.clear()
+            bar.clear()
             let age = (WallClock.system.now() - manifest.createdAt).wholeMilliseconds / 1000
             if json {
                 var writer = JSONWriter()
@@ -50,22 +52,6 @@ struct DrillCommand: AsyncParsableCommand {
                 print("\(path) can be restored: \(manifest.rows) rows, made \(Self.text(age)) ago.")
             }
         }
-    }
-
-    /// As `restore` does it, and then as `serve` opens it.
-    private static func restore(
-        _ path: String, key: BackupKey?, into folder: String, _ line: ProgressLine
-    ) throws -> BackupManifest {
-        try SafeFile.makeDirectory(folder)
-        let file = folder + "/gatehouse.db"
-        let restored = try Restore(
-            of: path, key: key, store: file, dataDirectory: folder, aside: "replaced"
-        ) { done, all in
-            line.show("restoring", done, of: all)
-        }
-        let store = try SQLiteStore(file: file)
-        store.close()
-        return restored.manifest
     }
 
     private static func text(_ seconds: Int64) -> String {

@@ -137,7 +137,11 @@ extension Configuration {
         try SafeFile.makeDirectory(dataDirectory)
         return try SQLiteStore(
             file: storeFile, readerCount: store.readers, writerQueue: store.writerQueue,
-            migrates: migrates)
+            migrates: migrates,
+            beforeMigrating: { migrating throws(StoreRefusal) in
+                guard backup.beforeMigration else { return }
+                try backUp(before: migrating, at: WallClock.system.now())
+            })
     }
 
     var logLevel: Logger.Level { Logger.Level(rawValue: log.level) ?? .info }

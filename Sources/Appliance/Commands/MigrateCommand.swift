@@ -1,5 +1,6 @@
 import ArgumentParser
 import Domain
+import Glibc
 import Store
 
 struct MigrateCommand: AsyncParsableCommand {
@@ -8,7 +9,9 @@ struct MigrateCommand: AsyncParsableCommand {
         abstract: "Bring the store's schema up to date.",
         discussion: """
             serve does it too, at its start. Refused with 69 while a daemon has the store; \
-            --status and --dry-run work beside one.
+            --status and --dry-run work beside one. A backup of the store as it is goes into \
+            backup.directory first. Without the room for it nothing is changed (73), unless you \
+            say so.
             """)
 
     @OptionGroup var installation: InstallationOptions
@@ -19,12 +22,17 @@ struct MigrateCommand: AsyncParsableCommand {
     @Flag(help: "Only say what would be done.")
     var dryRun = false
 
+    @Flag(help: "Go on without a backup.")
+    var noBackup = false
+
     @Flag(help: "Print the result as JSON.")
     var json = false
 
     func run() async throws {
         try await orRefuse {
-            let configuration = try installation.configuration()
+            umask(0o077)
+            var configuration = try installation.configuration()
+            if noBackup { configuration.backup.beforeMigration = false }
             let before = try SQLiteInspection(file: configuration.storeFile).schemaVersion
             let target = SQLiteSchema.current
             if !status, !dryRun {
@@ -38,10 +46,14 @@ struct MigrateCommand: AsyncParsableCommand {
                     json.member("schema", Int64(now))
                     json.member("target", Int64(target))
                     json.member("pending", Int64(target - now))
+                    json.member("steps", SQLiteSchema.steps(after: now))
                 }
                 print(String(decoding: writer.bytes, as: UTF8.self))
             } else if now < target {
                 print("The store has schema \(now); \(target - now) migrations are pending.")
+                for (index, step) in SQLiteSchema.steps(after: now).enumerated() {
+                    print("  \(now + index + 1)  \(step)")
+                }
             } else {
                 print("The store has schema \(now), which is this program's.")
             }

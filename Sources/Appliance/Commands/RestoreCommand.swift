@@ -28,17 +28,18 @@ struct RestoreCommand: AsyncParsableCommand {
             let keyFile = key ?? configuration.backup.keyFile
             let store = Machine.absolute(configuration.storeFile)
             try SafeFile.makeDirectory(configuration.dataDirectory)
-            let line = ProgressLine()
-            defer { line.clear() }
-            let time = WallClock.system.now().description.filter { $0 != "-" && $0 != ":" }
+            let bar = ProgressBar()
+            defer { bar.clear() }
+            let now = WallClock.system.now()
+            let time = now.description.filter { $0 != "-" && $0 != ":" }
             let restored = try Restore(
                 of: file, key: try keyFile.map { try BackupKey(file: $0) }, store: store,
                 dataDirectory: Machine.absolute(configuration.dataDirectory),
-                aside: "replaced-\(time)"
+                aside: "replaced-\(time)", at: now
             ) { done, all in
-                line.show("verifying", done, of: all)
+                bar.show("verifying", done, of: all)
             }
-            line.clear()
+            bar.clear()
             print("Restored \(file), made \(restored.manifest.createdAt).")
             if let aside = restored.aside { print("What was there is in \(aside).") }
             if restored.manifest.parts.contains(where: { $0.name == .configuration }) {

@@ -41,14 +41,14 @@ struct VerifyCommand: AsyncParsableCommand {
         try await orRefuse {
             umask(0o077)
             let key = try backup.loadKey()
-            let line = ProgressLine()
-            defer { line.clear() }
+            let bar = ProgressBar()
+            defer { bar.clear() }
             let manifest = try BackupCheck.withScratch(in: Machine.scratch) { folder in
                 try BackupCheck.unpack(backup.file, key: key, into: folder) { done, all in
-                    line.show("verifying", done, of: all)
+                    bar.show("verifying", done, of: all)
                 }
             }
-            line.clear()
+            bar.clear()
             backup.show(
                 manifest,
                 "\(backup.file) is whole: made \(manifest.createdAt), \(manifest.rows) rows.")
@@ -65,12 +65,12 @@ struct InspectCommand: AsyncParsableCommand {
     func run() async throws {
         try await orRefuse {
             let key = try backup.loadKey()
-            let line = ProgressLine()
-            defer { line.clear() }
+            let bar = ProgressBar()
+            defer { bar.clear() }
             let manifest = try BackupFile.read(backup.file, key: key) { done, all in
-                line.show("reading", done, of: all)
+                bar.show("reading", done, of: all)
             }
-            line.clear()
+            bar.clear()
             backup.show(manifest, Self.text(of: manifest))
         }
     }

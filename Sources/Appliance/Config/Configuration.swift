@@ -42,6 +42,12 @@ package struct Configuration: Sendable, Equatable {
         package var directory = "data/backups"
         /// Nil: backups are not encrypted unless a command says so.
         package var keyFile: String?
+        /// When the nightly one is made; nil: none.
+        package var at = TimeOfDay("03:00")
+        package var keep = BackupRetention(daily: 7, weekly: 4, monthly: 12)
+        package var beforeMigration = true
+        /// When the newest is restored for trial (`jobs.drill`); nil: never.
+        package var drillAt = TimeOfDay("04:30")
     }
 
     package struct Auth: Sendable, Equatable {

@@ -101,6 +101,15 @@ package struct ConfigurationKey: Sendable {
             show: { $0 ?? "" })
     }
 
+    private static func timeOfDay(
+        _ name: String, _ path: any WritableKeyPath<Configuration, TimeOfDay?> & Sendable
+    ) -> ConfigurationKey {
+        scalar(
+            name, "a time of day in UTC such as 03:00, or nothing", path,
+            parse: { text in text.isEmpty ? .some(nil) : TimeOfDay(text).map { .some($0) } },
+            show: { $0?.description ?? "" })
+    }
+
     private static func text(
         _ name: String, _ expected: String,
         _ path: any WritableKeyPath<Configuration, String> & Sendable,
@@ -155,6 +164,12 @@ extension ConfigurationKey {
     private static let backup: [ConfigurationKey] = [
         text("backup.directory", "a folder", \.backup.directory) { !$0.isEmpty },
         optionalText("backup.key_file", "a file", \.backup.keyFile) { !$0.isEmpty },
+        timeOfDay("backup.at", \.backup.at),
+        integer("backup.keep_daily", 0...1000, \.backup.keep.daily),
+        integer("backup.keep_weekly", 0...1000, \.backup.keep.weekly),
+        integer("backup.keep_monthly", 0...1000, \.backup.keep.monthly),
+        bool("backup.before_migration", \.backup.beforeMigration),
+        timeOfDay("jobs.drill", \.backup.drillAt),
     ]
 
     private static let auth: [ConfigurationKey] = [

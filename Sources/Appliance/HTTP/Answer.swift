@@ -39,6 +39,8 @@ package struct Answer: Sendable {
 
     typealias Parts =
         @Sendable (_ write: (ByteBuffer) async throws -> Void) async throws -> Void
+    /// In place of a body that is whole: a file, sent as it is read.
+    var file: AnswerFile?
 
     init(
         _ status: HTTPResponse.Status, headers: HTTPFields = SecurityFields.all,

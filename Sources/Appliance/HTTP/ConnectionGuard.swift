@@ -143,7 +143,9 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             // It may have been answered before its end.
             phase = open == 0 ? .idle : .answering
             isSilent = open == 0
-            deadline = .now() + bounds.idle
+            // The server's turn: a backup of a large store takes minutes, and that is not the
+            // client's fault. Every wait of a route has a bound of its own.
+            deadline = open == 0 ? .now() + bounds.idle : .distantFuture
         }
         context.fireChannelRead(data)
     }
@@ -190,7 +192,8 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         guard open == 0, phase == .answering else { return }
         phase = .idle
         isSilent = true
-        if bounds.drain.stage == .lastCall, !isLast { deadline = .now() + Drain.quiet }
+        let isQuiet = bounds.drain.stage == .lastCall && !isLast
+        deadline = .now() + (isQuiet ? Drain.quiet : bounds.idle)
     }
 
     // MARK: The end

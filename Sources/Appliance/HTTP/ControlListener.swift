@@ -49,8 +49,20 @@ extension Appliance {
             },
             Route(.post, "/control/backups", .open, isThrottled: false) { call throws(Problem) in
                 let json = try await call.json()
-                let made = try await self.backUp(BackupOrder(json), at: call.now)
-                return .json(.created) { $0.value(made) }
+                do throws(CommandRefusal) {
+                    let made = try await self.backUp(BackupOrder(json), by: .shell, at: call.now)
+                    return .json(.created) { $0.value(made.json) }
+                } catch {
+                    // What the command at the other end prints, and its exit code.
+                    var problem = Problem(.conflict, error.line)
+                    let code = Int64(error.code.rawValue)
+                    problem.members = [JSON.Member("exit_code", .integer(code))]
+                    throw problem
+                }
+            },
+            // What the one that is running is at, for the command that waits for it.
+            Route(.get, "/control/backups", .open, isThrottled: false) { _ throws(Problem) in
+                .json { $0.value(self.backupRun.json) }
             },
         ]
     }

@@ -133,7 +133,8 @@ struct Front: HTTPResponder {
 extension Answer {
     var response: Response {
         guard let parts else {
-            return Response(status: status, headers: headers, body: .init(byteBuffer: body))
+            return Response(
+                status: status, headers: headers, body: file?.body ?? .init(byteBuffer: body))
         }
         let stream = ResponseBody { writer in
             let open = writer

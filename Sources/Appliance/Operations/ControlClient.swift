@@ -15,13 +15,19 @@ struct ControlClient {
 
     /// Nil when nobody listens there.
     func post(_ target: String, _ json: JSON) -> Answer? {
+        send("POST", target, Array(json.encoded.utf8))
+    }
+
+    /// Nil when nobody listens there.
+    func get(_ target: String) -> Answer? { send("GET", target, []) }
+
+    private func send(_ method: String, _ target: String, _ body: [UInt8]) -> Answer? {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
         guard connect(descriptor) else { return nil }
-        let body = Array(json.encoded.utf8)
         let head = """
-            POST \(target) HTTP/1.1\r
+            \(method) \(target) HTTP/1.1\r
             Host: localhost\r
             Content-Type: application/json\r
             Content-Length: \(body.count)\r

@@ -7,11 +7,15 @@ package enum BackupCheck {
     /// manifest. The folder is removed when that fails.
     ///
     /// - Throws: `damaged` when anything is not as it was written; also when the store is of a
-    ///   newer program.
+    ///   newer program. `cannotCreate` when there is no room for it, before anything is written.
     package static func unpack(
         _ path: String, key: BackupKey?, into folder: String,
-        progress: BackupFile.Progress = { _, _ in }
+        room: DiskRoom = DiskRoom(), progress: BackupFile.Progress = { _, _ in }
     ) throws(BackupFailure) -> BackupManifest {
+        // What is unpacked is as long as what it is packed in, but for the seals.
+        let bytes = try DiskFile.read(path).size()
+        try room.require(
+            [DiskRoom.Need(Folder.parent(of: folder), bytes)], for: "Unpacking \(path)")
         do throws(BackupFailure) {
             try Folder.make(folder)
             let manifest = try BackupFile.read(

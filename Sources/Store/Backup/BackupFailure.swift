@@ -14,6 +14,9 @@ package enum BackupFailure: Error, Equatable, CustomStringConvertible {
         }
     }
 
+    /// It says nothing of the backup: there was no place to put it.
+    package var isForWantOfRoom: Bool { if case .cannotCreate = self { true } else { false } }
+
     /// The same of a store that was not opened or not whole.
     package init(_ refusal: StoreRefusal) {
         self =

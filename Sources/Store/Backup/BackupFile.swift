@@ -55,6 +55,7 @@ package enum BackupFile {
     }
 
     package typealias Progress = (_ done: Int64, _ all: Int64) -> Void
+    package typealias Stages = (_ stage: BackupStage, _ done: Int64, _ all: Int64) -> Void
 
     private static let blockBytes = 1 << 18
 
@@ -62,17 +63,20 @@ package enum BackupFile {
 
     /// Makes the file beside its name, reads it back, and only then gives it the name.
     ///
-    /// - Parameter facts: of the store's copy, from `SQLiteCopy`.
+    /// - Parameters:
+    ///   - facts: of the store's copy, from `SQLiteCopy`.
+    ///   - isPaced: whether a store is served from the same disk meanwhile.
     package static func write(
         _ contents: Contents, facts: SQLiteCopy.Facts, version: String, at now: Timestamp,
-        to path: String, key: BackupKey?
+        to path: String, key: BackupKey?, isPaced: Bool = false,
+        progress: Stages = { _, _, _ in }
     ) throws(BackupFailure) -> BackupManifest {
         guard !Folder.exists(path) else {
             throw .cannotCreate("\(path) is there already; name another file.")
         }
         var parts: [BackupManifest.Part] = []
         for (name, path) in contents.files {
-            let (bytes, hash) = try digest(path)
+            let (bytes, hash) = try digest(path) { progress(.hashing, $0, $1) }
             parts.append(BackupManifest.Part(name: name, bytes: bytes, sha256: hash))
         }
         let manifest = BackupManifest(
@@ -82,12 +86,15 @@ package enum BackupFile {
         for suffix in [".ghb.partial", Folder.name(of: temporary)] {
             Folder.removeAbandoned(in: Folder.parent(of: path), suffix: suffix)
         }
-        let file = try DiskFile.create(temporary)
+        let file = try DiskFile.create(temporary, isPaced: isPaced)
         // Open, and so locked, until it has its name.
         defer { withExtendedLifetime(file) {} }
         do throws(BackupFailure) {
-            try write(manifest, contents, to: file, key: key)
-            guard try read(temporary, key: key) == manifest else {
+            try write(manifest, contents, to: file, key: key) { progress(.writing, $0, $1) }
+            // What is read back comes from the disk, not from memory.
+            file.forget()
+            let found = try read(temporary, key: key) { progress(.verifying, $0, $1) }
+            guard found == manifest else {
                 throw .failed("\(temporary) does not read as it was written.")
             }
             try Folder.rename(temporary, to: path)
@@ -100,28 +107,34 @@ package enum BackupFile {
     }
 
     private static func write(
-        _ manifest: BackupManifest, _ contents: Contents, to file: DiskFile, key: BackupKey?
+        _ manifest: BackupManifest, _ contents: Contents, to file: DiskFile, key: BackupKey?,
+        progress: Progress
     ) throws(BackupFailure) {
         let sink = try BackupSink(file, key: key)
         let encoded = manifest.encoded
         try sink.write(
             (0..<4).map { UInt8(truncatingIfNeeded: encoded.count >> (24 - 8 * $0)) }
                 + Array(SHA256.hash(data: encoded)) + encoded)
+        let all = manifest.parts.reduce(0) { $0 + $1.bytes }
+        var done: Int64 = 0
         for (_, path) in contents.files {
             let file = try DiskFile.read(path)
             while true {
                 let block = try file.next(blockBytes)
                 if block.isEmpty { break }
                 try sink.write(block)
+                done += Int64(block.count)
+                progress(done, all)
             }
         }
         try sink.finish()
     }
 
     private static func digest(
-        _ path: String
+        _ path: String, progress: Progress
     ) throws(BackupFailure) -> (bytes: Int64, hash: String) {
         let file = try DiskFile.read(path)
+        let all = try file.size()
         var hash = SHA256()
         var bytes: Int64 = 0
         while true {
@@ -129,6 +142,7 @@ package enum BackupFile {
             if block.isEmpty { return (bytes, Hex.text(of: hash.finalize())) }
             hash.update(data: block)
             bytes += Int64(block.count)
+            progress(bytes, all)
         }
     }
 
@@ -164,6 +178,14 @@ package enum BackupFile {
             try target?.sync()
         }
         return manifest
+    }
+
+    /// Only what it says of itself. Its parts are not looked at, but that they are as long as it
+    /// says.
+    package static func manifest(
+        of path: String, key: BackupKey?
+    ) throws(BackupFailure) -> BackupManifest {
+        try readManifest(try BackupSource(try DiskFile.read(path), key: key), of: path)
     }
 
     private static func readManifest(

@@ -11,6 +11,7 @@ package struct BackupMaking: Sendable {
     private let sealingKeys: String
     private let configuration: String?
     private let version: String
+    private let isStopped: Bool
 
     /// - Parameters:
     ///   - dataDirectory: of the installation, which the caller owns; the copy is made in a folder
@@ -25,6 +26,7 @@ package struct BackupMaking: Sendable {
         signingKeys = dataDirectory + "/signing-keys.json"
         sealingKeys = dataDirectory + "/sealing-keys.json"
         self.configuration = configuration
+        self.isStopped = isStopped
         self.version = version
     }
 
@@ -44,8 +46,10 @@ package struct BackupMaking: Sendable {
 
     /// Checks the copy and writes the backup.
     package func finish(
-        to path: String, key: BackupKey?, at now: Timestamp
+        to path: String, key: BackupKey?, at now: Timestamp,
+        progress: BackupFile.Stages = { _, _, _ in }
     ) throws(BackupFailure) -> BackupManifest {
+        progress(.checking, 0, 0)
         let facts: SQLiteCopy.Facts
         do throws(StoreRefusal) {
             facts = try SQLiteCopy.settle(copyPath, counters: counters)
@@ -56,7 +60,8 @@ package struct BackupMaking: Sendable {
             BackupFile.Contents(
                 store: copyPath, signingKeys: signingKeys, sealingKeys: sealingKeys,
                 configuration: configuration),
-            facts: facts, version: version, at: now, to: path, key: key)
+            facts: facts, version: version, at: now, to: path, key: key, isPaced: !isStopped,
+            progress: progress)
     }
 
     package func clear() { Folder.removeTree(folder) }

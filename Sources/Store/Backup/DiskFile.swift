@@ -1,17 +1,24 @@
+import CLinux
 import Glibc
 
 /// A file that is read or written from its beginning to its end, however long it is.
 final class DiskFile {
     let path: String
     private let descriptor: Int32
+    private let isPaced: Bool
+    private var unflushed = 0
 
     /// A new file with mode 0600; one that is there already is refused. Locked for as long as it
     /// is open, which tells `Folder.removeAbandoned` that somebody writes it.
-    static func create(_ path: String) throws(BackupFailure) -> DiskFile {
+    ///
+    /// - Parameter isPaced: it is large, and others need the disk meanwhile (`DiskPace`).
+    static func create(
+        _ path: String, isPaced: Bool = false
+    ) throws(BackupFailure) -> DiskFile {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw .cannotCreate(reason("Cannot create", path)) }
         flock(descriptor, LOCK_EX | LOCK_NB)
-        return DiskFile(path: path, descriptor: descriptor)
+        return DiskFile(path: path, descriptor: descriptor, isPaced: isPaced)
     }
 
     static func read(_ path: String) throws(BackupFailure) -> DiskFile {
@@ -20,9 +27,10 @@ final class DiskFile {
         return DiskFile(path: path, descriptor: descriptor)
     }
 
-    private init(path: String, descriptor: Int32) {
+    private init(path: String, descriptor: Int32, isPaced: Bool = false) {
         self.path = path
         self.descriptor = descriptor
+        self.isPaced = isPaced
     }
 
     deinit { close(descriptor) }
@@ -48,6 +56,10 @@ final class DiskFile {
             return true
         }
         guard isWhole else { throw .cannotCreate(Self.reason("Cannot write", path)) }
+        unflushed += bytes.count
+        guard isPaced, unflushed >= DiskPace.bytesEach else { return }
+        unflushed = 0
+        DiskPace.flush(descriptor)
     }
 
     /// The next `count` bytes; fewer only where the file ends.
@@ -73,13 +85,16 @@ final class DiskFile {
         }
     }
 
+    /// Its pages that are on the disk leave memory: a reader then reads the disk.
+    func forget() { gatehouse_forget_pages(descriptor) }
+
     static func reason(_ what: String, _ path: String) -> String {
         "\(what) \(path): \(String(cString: strerror(errno)))."
     }
 }
 
 /// Names in folders, changed one step at a time.
-enum Folder {
+package enum Folder {
     static func exists(_ path: String) -> Bool {
         var about = stat()
         return lstat(path, &about) == 0
@@ -122,7 +137,7 @@ enum Folder {
     }
 
     /// Nil for what is no folder.
-    static func names(in path: String) -> [String]? {
+    package static func names(in path: String) -> [String]? {
         guard let folder = opendir(path) else { return nil }
         defer { closedir(folder) }
         var names: [String] = []
@@ -146,7 +161,7 @@ enum Folder {
     }
 
     /// Removes files and folders below, and the folder; what resists stays, for the next attempt.
-    static func removeTree(_ path: String) {
+    package static func removeTree(_ path: String) {
         var about = stat()
         guard lstat(path, &about) == 0 else { return }
         guard about.st_mode & S_IFMT == S_IFDIR, let names = names(in: path) else {

@@ -11,11 +11,12 @@ package struct Restore {
     /// - Parameters:
     ///   - dataDirectory: is there, as is the store's folder.
     ///   - aside: name of the folder for what was there.
+    ///   - now: when, for the audit log of the restored store; nil for a rehearsal.
     ///   - step: a seam for tests: called before each step of the swap, may throw in its place.
     /// - Throws: `StoreRefusal.inUse` while a daemon holds the store; `BackupFailure`.
     package init(
         of backup: String, key: BackupKey?, store: String, dataDirectory: String, aside: String,
-        progress: BackupFile.Progress = { _, _ in },
+        at now: Timestamp? = nil, progress: BackupFile.Progress = { _, _ in },
         step: () throws(BackupFailure) -> Void = {}
     ) throws {
         try SQLiteFile.checkLibrary()
@@ -25,6 +26,12 @@ package struct Restore {
         _ = try RestoreSwap.finish(store: store)
         let staging = RestoreSwap.staging(for: store)
         manifest = try BackupCheck.unpack(backup, key: key, into: staging, progress: progress)
+        if let now {
+            // Before the swap: killed at any moment, a store that is restored says so.
+            try SQLiteCopy.note(
+                Self.event(backup, manifest), at: now,
+                in: "\(staging)/\(BackupManifest.PartName.store.rawValue)")
+        }
         let swap = RestoreSwap(
             store: store, dataDirectory: dataDirectory, parts: manifest.parts.map(\.name),
             aside: aside)
@@ -34,5 +41,14 @@ package struct Restore {
         guard try SQLiteSchema.version(of: restored) == manifest.schema else {
             throw BackupFailure.failed("\(store) was restored, but does not open as it should.")
         }
+    }
+
+    private static func event(_ backup: String, _ manifest: BackupManifest) -> AuditEvent {
+        AuditEvent(
+            action: "backup.restored", actor: .shell, target: "backup:\(Folder.name(of: backup))",
+            meta: .object([
+                JSON.Member("made_at", .string(manifest.createdAt.description)),
+                JSON.Member("schema", .integer(Int64(manifest.schema))),
+            ]))
     }
 }

@@ -52,6 +52,20 @@ package enum SQLiteCopy {
         try connection.run("COMMIT")
     }
 
+    /// Leaves a note for the audit log in a copy that is settled: it is one file before and after.
+    static func note(
+        _ event: AuditEvent, at now: Timestamp, in path: String
+    ) throws(StoreRefusal) {
+        let connection: SQLiteConnection
+        do throws(SQLiteError) {
+            connection = try SQLiteConnection(path: path, access: .writer)
+            try connection.run("PRAGMA synchronous = FULL")
+        } catch {
+            throw SQLiteFile.refusal(path, error)
+        }
+        try connection.note(event, at: now)
+    }
+
     /// Looks a store over that is one file and that nobody has open.
     ///
     /// - Parameter thoroughly: `integrity_check`, which compares the indexes with their tables, in

@@ -1,5 +1,7 @@
 import CSQLite
 import Domain
+import Glibc
+import Synchronization
 
 /// A copy of the store in the making, by SQLite's own backup (sqlite.org/backup.html).
 ///
@@ -39,6 +41,10 @@ final class SQLiteCopying {
 
     deinit { sqlite3_backup_finish(handle) }
 
+    /// Pages that are copied, and that there are.
+    var all: Int64 { Int64(sqlite3_backup_pagecount(handle)) }
+    var done: Int64 { all - Int64(sqlite3_backup_remaining(handle)) }
+
     /// True once the copy is whole.
     func step() throws(SQLiteError) -> Bool {
         let code = sqlite3_backup_step(handle, Self.pagesEach)
@@ -53,26 +59,95 @@ final class SQLiteCopying {
     }
 }
 
+/// Puts what a copy has in memory on the disk, from a thread beside the writer's.
+///
+/// A copy is written faster than any disk takes it. Left alone, the kernel gathers gigabytes of it
+/// and then writes them in one rush, and each commit of the store waits for its own few KB behind
+/// that: 5 GB made the slowest hundredth of writes wait 35 times as long (docs/performance.md).
+/// So the copy stops after each part until that part is on the disk, and then for as long again:
+/// at least half of the disk's time is the others'. The writer itself never waits for it.
+final class SQLiteCopyFlush: Sendable {
+    private let queue = BoundedQueue<Int32>(capacity: 1)
+    private let isBusy: Flag
+    private let thread: WorkThread?
+    private let descriptor: Int32
+
+    private final class Flag: Sendable {
+        let value = Atomic(false)
+    }
+
+    /// - Parameter wake: called when the next part may be written.
+    init(of path: String, wake: @escaping @Sendable () -> Void) {
+        descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        let flag = Flag()
+        isBusy = flag
+        thread = WorkThread(name: "store-flush") { [queue] in
+            while let descriptors = queue.take(atMost: 1) {
+                for descriptor in descriptors { DiskPace.flush(descriptor) }
+                flag.value.store(false, ordering: .releasing)
+                wake()
+            }
+        }
+    }
+
+    var isReady: Bool { !isBusy.value.load(ordering: .acquiring) }
+
+    func begin() {
+        guard thread != nil, descriptor >= 0 else { return }
+        isBusy.value.store(true, ordering: .releasing)
+        if queue.put(descriptor) != .put { isBusy.value.store(false, ordering: .releasing) }
+    }
+
+    /// Closing the descriptor drops this process's locks on the copy (sqlite.md 6), which nobody
+    /// else opens before it is whole; never on the store.
+    deinit {
+        queue.close()
+        thread?.join()
+        if descriptor >= 0 { close(descriptor) }
+    }
+}
+
 /// The copies that a writer was asked for, one at a time. Used by its thread alone.
 struct SQLiteCopyQueue {
     /// `finish` hears once how it went.
     struct Order: Sendable {
         let path: String
+        let progress: @Sendable (_ done: Int64, _ all: Int64) -> Void
         let finish: @Sendable (Problem?) -> Void
     }
 
+    /// Of `SQLiteCopying.pagesEach`: a part is 4 MiB.
+    private static let stepsEach = 4
+
+    private let wake: @Sendable () -> Void
     private var waiting: [Order] = []
     private var running: SQLiteCopying?
+    private var flush: SQLiteCopyFlush?
+    private var steps = 0
 
-    var isEmpty: Bool { waiting.isEmpty }
+    /// - Parameter wake: makes the writer look here again.
+    init(wake: @escaping @Sendable () -> Void) { self.wake = wake }
+
+    /// Whether a step can be made now; otherwise `wake` is called when it can, if there is one.
+    var isReady: Bool { !waiting.isEmpty && flush?.isReady ?? true }
 
     mutating func add(_ orders: [Order]) { waiting += orders }
 
     mutating func step(_ source: SQLiteConnection) {
-        guard let order = waiting.first else { return }
+        guard isReady, let order = waiting.first else { return }
         do throws(SQLiteError) {
-            if running == nil { running = try SQLiteCopying(of: source, to: order.path) }
-            if let running, try running.step() { end(nil) }
+            let copying: SQLiteCopying
+            if let running {
+                copying = running
+            } else {
+                copying = try SQLiteCopying(of: source, to: order.path)
+                flush = SQLiteCopyFlush(of: order.path, wake: wake)
+                running = copying
+            }
+            if try copying.step() { return end(nil) }
+            order.progress(copying.done, copying.all)
+            steps += 1
+            if steps.isMultiple(of: Self.stepsEach) { flush?.begin() }
         } catch {
             end(error.problem)
         }
@@ -87,6 +162,7 @@ struct SQLiteCopyQueue {
 
     private mutating func end(_ outcome: Problem?) {
         running = nil
+        flush = nil
         waiting.removeFirst().finish(outcome)
     }
 }

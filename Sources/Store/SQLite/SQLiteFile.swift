@@ -13,6 +13,9 @@ enum SQLiteFile {
     /// What a log that grew once is cut back to (sqlite.md 11).
     private static let walBytesKept = 16 * 1024 * 1024
 
+    /// SQLITE_READONLY_ROLLBACK, a macro that Swift cannot see: only a writer can recover it.
+    private static let readOnlyRollback = SQLITE_READONLY | (3 << 8)
+
     /// 3.52.0 was withdrawn (sqlite.md 3); below 3.37 there are no STRICT tables.
     static func checkLibrary() throws(StoreRefusal) {
         let number = sqlite3_libversion_number()
@@ -89,6 +92,10 @@ enum SQLiteFile {
             return .damaged("\(path) is damaged: \(error.message).")
         case SQLITE_BUSY, SQLITE_LOCKED:
             return .inUse("\(path) is in use by another program.")
+        case SQLITE_READONLY where error.code == readOnlyRollback:
+            return .unsuitable(
+                "\(path) was being changed when its process was killed; "
+                    + "gatehouse serve recovers it.")
         default:
             return .cannotCreate("Cannot open \(path): \(error.message) (\(error.code)).")
         }

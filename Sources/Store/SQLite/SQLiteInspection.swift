@@ -49,6 +49,24 @@ package final class SQLiteInspection {
         return walk
     }
 
+    /// A value of the `installation` table; nil when it is not there.
+    package func installation(_ name: String) throws(StoreRefusal) -> String? {
+        do {
+            return try connection.installation.value(name)
+        } catch {
+            throw .damaged("The store cannot be read: \(error.cause ?? error.detail)")
+        }
+    }
+
+    /// When the newest row of the audit log was written; nil when there is none.
+    package func newestAuditRow() throws(StoreRefusal) -> Timestamp? {
+        do {
+            return try connection.audit.list(AuditLog.Filter(), before: nil, limit: 1).first?.at
+        } catch {
+            throw .damaged("The store cannot be read: \(error.cause ?? error.detail)")
+        }
+    }
+
     /// Every table with its rows, sorted by name.
     func tables() throws(StoreRefusal) -> [BackupManifest.Table] {
         do {

@@ -5,6 +5,11 @@ package enum SQLiteSchema {
     /// The version that this program reads and writes.
     package static var current: Int { Migration.all.count }
 
+    /// The steps that a store of that version lacks, by name, in order.
+    package static func steps(after version: Int) -> [String] {
+        Migration.all.dropFirst(version).map(\.name)
+    }
+
     static func version(of connection: SQLiteConnection) throws(StoreRefusal) -> Int {
         let text: String
         do throws(SQLiteError) {

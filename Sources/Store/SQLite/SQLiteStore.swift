@@ -17,10 +17,14 @@ package final class SQLiteStore: Database {
 
     /// Opens or creates the store, brings its schema up to date, and starts its threads.
     ///
-    /// - Parameter migrates: false refuses a schema that is not this program's own.
+    /// - Parameters:
+    ///   - migrates: false refuses a schema that is not this program's own.
+    ///   - beforeMigrating: called when there is something to migrate, which throwing prevents. Not
+    ///     for a store that is new.
     package init(
         file: String, readerCount: Int = 2, writerQueue: Int = writerQueueDefault,
-        migrates: Bool = true
+        migrates: Bool = true,
+        beforeMigrating: (SQLiteMigrating) throws(StoreRefusal) -> Void = { _ in }
     ) throws(StoreRefusal) {
         try SQLiteFile.checkLibrary()
         lock = try InstallationLock(for: file)
@@ -29,6 +33,9 @@ package final class SQLiteStore: Database {
         let writing = try SQLiteFile.openWriter(file)
         let schema = try SQLiteSchema.version(of: writing)
         if migrates {
+            if schema > 0, schema < SQLiteSchema.current {
+                try beforeMigrating(SQLiteMigrating(writing, from: schema))
+            }
             try SQLiteSchema.migrate(writing, from: schema)
         } else if schema != SQLiteSchema.current {
             throw .unsuitable("The schema is at version \(schema). Run: gatehouse migrate")
@@ -104,10 +111,17 @@ package final class SQLiteStore: Database {
 
     /// Copies the store, while it is served, into a file that `SQLiteCopy.prepare` made. The copy
     /// has everything that was committed before this was called.
-    package func copy(to path: String) async throws(Problem) {
+    ///
+    /// - Parameter progress: pages that are copied, and that there are; on the writing thread.
+    package func copy(
+        to path: String,
+        progress: @escaping @Sendable (_ done: Int64, _ all: Int64) -> Void = { _, _ in }
+    ) async throws(Problem) {
         let failure: Problem? = await withCheckedContinuation { continuation in
             writer.copy(
-                SQLiteCopyQueue.Order(path: path) { continuation.resume(returning: $0) })
+                SQLiteCopyQueue.Order(path: path, progress: progress) {
+                    continuation.resume(returning: $0)
+                })
         }
         if let failure { throw failure }
     }

@@ -82,8 +82,8 @@ package final class SQLiteWriter: Sendable {
 
     /// The thread's body: returns when the queue is closed and drained.
     func serve(_ connection: SQLiteConnection) {
-        var copying = SQLiteCopyQueue()
-        while let group = queue.take(atMost: Self.groupMax, waits: copying.isEmpty) {
+        var copying = SQLiteCopyQueue { [queue] in _ = queue.wake() }
+        while let group = queue.take(atMost: Self.groupMax, waits: !copying.isReady) {
             if !group.isEmpty {
                 commit(group, on: connection)
                 checkpointIfDue(connection)

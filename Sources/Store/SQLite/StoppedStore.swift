@@ -14,19 +14,30 @@ package final class StoppedStore {
         }
         lock = try InstallationLock(for: file)
         _ = try RestoreSwap.finish(store: file)
+        do throws(StoreRefusal) {
+            // As a start would: whatever a killed process left is recovered.
+            _ = try SQLiteSchema.version(of: try SQLiteFile.openWriter(file))
+        } catch {
+            // A newer program's, or none of ours: nothing of it is copied or written to.
+            lock.release()
+            throw error
+        }
     }
 
     /// Copies it, with what its write-ahead log has, into a file that `SQLiteCopy.prepare` made.
     /// Neither the schema nor a count is changed.
     ///
-    package func copy(to path: String) throws(StoreRefusal) {
-        let source = try SQLiteFile.openWriter(file)
-        do throws(SQLiteError) {
-            let copying = try SQLiteCopying(of: source, to: path)
-            while try !copying.step() {}
-        } catch {
-            throw SQLiteFile.refusal(path, error)
-        }
+    /// - Parameter progress: pages that are copied, and that there are.
+    package func copy(
+        to path: String, progress: (_ done: Int64, _ all: Int64) -> Void = { _, _ in }
+    ) throws(StoreRefusal) {
+        try SQLiteCopying.copyWhole(
+            of: try SQLiteFile.openWriter(file), to: path, progress: progress)
+    }
+
+    /// For the audit log, which the next start enters it in.
+    package func note(_ event: AuditEvent, at now: Timestamp) throws(StoreRefusal) {
+        try SQLiteFile.openWriter(file).note(event, at: now)
     }
 
     package func close() { lock.release() }

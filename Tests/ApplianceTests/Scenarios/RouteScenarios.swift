@@ -68,7 +68,7 @@ struct RouteScenarios {
         var path = route.path
         for (name, value) in [
             ("{id}", "01890000-0000-7000-8000-000000000000"), ("{slug}", "none"),
-            ("{code}", "not_found"),
+            ("{code}", "not_found"), ("{name}", "none"),
         ] { path.replace(name, with: value) }
         return try await TestClient(port: server.port).send(method, path, headers, nil)
     }

@@ -250,6 +250,8 @@ struct QueryCalls {
         let (user, now) = (user.id, sample.now)
         let event = AuditEvent(action: "a", actor: .user(user), target: "b", address: "192.0.2.1")
         add("audit.append") { db throws(Problem) in try db.audit.append(event, at: now) }
+        add("auditNotes.add") { db throws(Problem) in try db.auditNotes.add(event, at: now) }
+        add("auditNotes.enter") { db throws(Problem) in _ = try db.auditNotes.enter() }
         add("audit.verify") { db throws(Problem) in
             _ = try db.audit.verify(after: 0, previous: [], count: 9)
         }

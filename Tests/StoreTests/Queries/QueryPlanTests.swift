@@ -43,6 +43,9 @@ struct QueryPlanTests {
                 "audit.append", "SCAN audit_logs",
                 because: "the last row of all: ORDER BY sequence DESC LIMIT 1 reads one"),
             Exception(
+                "auditNotes.enter", "SCAN audit_logs",
+                because: "the same, when it appends to the audit log"),
+            Exception(
                 "subscriptions.expireSubscription", "SCAN audit_logs",
                 because: "the same, when it appends to the audit log"),
             Exception(
@@ -146,8 +149,8 @@ struct QueryPlanTests {
             ("leases", "Leases"), ("reservations", "Reservations"),
             ("idempotencyKeys", "IdempotencyKeys"), ("rateStates", "RateStates"),
             ("oneTimeTokens", "OneTimeTokens"), ("audit", "AuditLog"), ("audit", "AuditWalk"),
-            ("activity", "Activity"),
-            ("installation", "Installation"),
+            ("activity", "Activity"), ("installation", "Installation"),
+            ("auditNotes", "AuditNotes"),
         ])
     func complete(noun: String, file: String) throws {
         let root = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
