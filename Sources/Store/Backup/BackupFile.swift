@@ -93,7 +93,9 @@ package enum BackupFile {
             try write(manifest, contents, to: file, key: key) { progress(.writing, $0, $1) }
             // What is read back comes from the disk, not from memory.
             file.forget()
-            let found = try read(temporary, key: key) { progress(.verifying, $0, $1) }
+            let found = try read(temporary, key: key, isPaced: isPaced) {
+                progress(.verifying, $0, $1)
+            }
             guard found == manifest else {
                 throw .failed("\(temporary) does not read as it was written.")
             }
@@ -150,15 +152,19 @@ package enum BackupFile {
 
     /// Reads all of a backup and checks every byte.
     ///
-    /// - Parameter folder: where its parts are put, under their names and on the disk when this
-    ///   returns; nil puts them nowhere.
+    /// - Parameters:
+    ///   - folder: where its parts are put, under their names and on the disk when this returns; nil
+    ///     puts them nowhere.
+    ///   - isPaced: whether a store is served from the same disk meanwhile.
     package static func read(
         _ path: String, key: BackupKey?, into folder: String? = nil,
-        progress: Progress = { _, _ in }
+        isPaced: Bool = false, progress: Progress = { _, _ in }
     ) throws(BackupFailure) -> BackupManifest {
         let source = try BackupSource(try DiskFile.read(path), key: key)
         let all = source.remaining
         let manifest = try readManifest(source, of: path)
+        let clock = ContinuousClock()
+        var (begin, unrested) = (clock.now, 0)
         for part in manifest.parts {
             let target = try folder.map { folder throws(BackupFailure) in
                 try DiskFile.create("\(folder)/\(part.name.rawValue)")
@@ -171,6 +177,10 @@ package enum BackupFile {
                 try target?.write(block)
                 rest -= Int64(block.count)
                 progress(all - source.remaining, all)
+                unrested += block.count
+                guard isPaced, unrested >= DiskPace.bytesEach else { continue }
+                DiskPace.rest(after: clock.now - begin)
+                (begin, unrested) = (clock.now, 0)
             }
             guard Hex.text(of: hash.finalize()) == part.sha256 else {
                 throw .damaged("\(path) is damaged in its part \(part.name.rawValue).")

@@ -1,12 +1,12 @@
 import CLinux
 import Glibc
 
-/// Writing a large file beside a store that is served: a part is put on the disk before the next is
-/// written, and the disk is left alone for as long as that took. The kernel would otherwise gather
-/// all of it and write it in one rush, behind which every commit waits.
+/// Writing or reading a large file beside a store that is served: a part is put on the disk before
+/// the next is written, and the disk is left alone for as long as that took. The kernel would
+/// otherwise gather all of it and write it in one rush, behind which every commit waits.
 enum DiskPace {
-    /// A disk of 100 MB/s takes some 40 ms for it.
-    static let bytesEach = 4 << 20
+    /// Some milliseconds of a disk: as long as a commit may wait behind it.
+    static let bytesEach = 1 << 20
     /// A disk that is so slow is somebody else's already.
     private static let pauseMax: Duration = .milliseconds(250)
 
@@ -15,11 +15,12 @@ enum DiskPace {
     static func flush(_ descriptor: Int32) {
         let clock = ContinuousClock()
         let took = clock.measure { _ = gatehouse_flush_pages(descriptor) }
-        pause(min(took, pauseMax))
+        rest(after: took)
     }
 
-    private static func pause(_ duration: Duration) {
-        let (seconds, attoseconds) = duration.components
+    /// Leaves the disk alone for as long as something took.
+    static func rest(after took: Duration) {
+        let (seconds, attoseconds) = min(took, pauseMax).components
         var wait = timespec(tv_sec: Int(seconds), tv_nsec: Int(attoseconds / 1_000_000_000))
         nanosleep(&wait, nil)
     }

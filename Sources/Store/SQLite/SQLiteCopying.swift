@@ -63,8 +63,8 @@ final class SQLiteCopying {
 ///
 /// A copy is written faster than any disk takes it. Left alone, the kernel gathers gigabytes of it
 /// and then writes them in one rush, and each commit of the store waits for its own few KB behind
-/// that: 5 GB made the slowest hundredth of writes wait 35 times as long (docs/performance.md).
-/// So the copy stops after each part until that part is on the disk, and then for as long again:
+/// that: the slowest hundredth of writes waited ten times as long and more (docs/performance.md).
+/// So the copy stops after each step until that step is on the disk, and then for as long again:
 /// at least half of the disk's time is the others'. The writer itself never waits for it.
 final class SQLiteCopyFlush: Sendable {
     private let queue = BoundedQueue<Int32>(capacity: 1)
@@ -76,7 +76,7 @@ final class SQLiteCopyFlush: Sendable {
         let value = Atomic(false)
     }
 
-    /// - Parameter wake: called when the next part may be written.
+    /// - Parameter wake: called when the next step may be made.
     init(of path: String, wake: @escaping @Sendable () -> Void) {
         descriptor = open(path, O_RDONLY | O_CLOEXEC)
         let flag = Flag()
@@ -116,14 +116,10 @@ struct SQLiteCopyQueue {
         let finish: @Sendable (Problem?) -> Void
     }
 
-    /// Of `SQLiteCopying.pagesEach`: a part is 4 MiB.
-    private static let stepsEach = 4
-
     private let wake: @Sendable () -> Void
     private var waiting: [Order] = []
     private var running: SQLiteCopying?
     private var flush: SQLiteCopyFlush?
-    private var steps = 0
 
     /// - Parameter wake: makes the writer look here again.
     init(wake: @escaping @Sendable () -> Void) { self.wake = wake }
@@ -146,8 +142,7 @@ struct SQLiteCopyQueue {
             }
             if try copying.step() { return end(nil) }
             order.progress(copying.done, copying.all)
-            steps += 1
-            if steps.isMultiple(of: Self.stepsEach) { flush?.begin() }
+            flush?.begin()
         } catch {
             end(error.problem)
         }
