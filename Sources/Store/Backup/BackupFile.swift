@@ -153,7 +153,7 @@ package enum BackupFile {
     /// Reads all of a backup and checks every byte.
     ///
     /// - Parameters:
-    ///   - folder: where its parts are put, under their names and on the disk when this returns; nil
+    ///   - folder: where its parts are put, under their names, on the disk when this returns; nil
     ///     puts them nowhere.
     ///   - isPaced: whether a store is served from the same disk meanwhile.
     package static func read(

@@ -120,6 +120,8 @@ enum ExpectedRoutes {
                 "GET /api/v1/admin/api-keys",
                 "GET /api/v1/admin/audit-logs",
                 "GET /api/v1/admin/audit-logs/verify",
+                "GET /api/v1/admin/backups",
+                "GET /api/v1/admin/backups/{name}",
                 "GET /api/v1/admin/plans",
                 "GET /api/v1/admin/stats",
                 "GET /api/v1/admin/subscriptions",
@@ -134,6 +136,7 @@ enum ExpectedRoutes {
             .adminWrite,
             [
                 "DELETE /api/v1/admin/api-keys/{id}",
+                "POST /api/v1/admin/backups",
                 "POST /api/v1/admin/plans",
                 "DELETE /api/v1/admin/plans/{slug}",
                 "PATCH /api/v1/admin/plans/{slug}",
