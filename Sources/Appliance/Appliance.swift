@@ -93,7 +93,7 @@ package final class Appliance: Sendable {
             + secondFactorRoutes + apiKeyRoutes + planRoutes + usageRoutes + usageEventRoutes
             + reservationRoutes
             + leaseRoutes
-            + itemRoutes + gateRoutes + adminRoutes + auditRoutes + backupRoutes
+            + itemRoutes + gateRoutes + adminRoutes + auditRoutes + backupRoutes + jobRoutes
     }
 
     /// What must be in place before the first request: starter plans, setup token, throttles.
@@ -107,6 +107,7 @@ package final class Appliance: Sendable {
         }
         throttle.restore(kept)
         try await checkSealingKey()
+        try await prepareJobs()
         try await offerSetup()
     }
 
@@ -157,8 +158,7 @@ package final class Appliance: Sendable {
         onListening: @escaping @Sendable (any Channel) async -> Void
     ) -> [any Service] {
         [
-            Checkpointer(appliance: self), Upkeep(appliance: self),
-            BackupSchedule(appliance: self),
+            Checkpointer(appliance: self), jobRunner(), BackupSchedule(appliance: self),
             ControlListener(appliance: self),
             listener(sockets: sockets, onListening: onListening),
         ] + (tls.map { [TLSWatch(files: $0, clock: clock)] } ?? [])

@@ -16,6 +16,9 @@ package protocol Database: Sendable {
     func write<Value: Sendable>(
         _ body: @escaping @Sendable (any Connection) throws(Problem) -> Value
     ) async throws(Problem) -> Value
+
+    /// Set when a transaction that has enqueued jobs is committed.
+    var enqueued: Wake { get }
 }
 
 /// What a body can do inside its transaction. Bound to one thread for that time.
@@ -32,6 +35,9 @@ package protocol Connection: AnyObject {
     /// Runs a statement once for each row of values: `$1` is a row's first. The numbers stand in
     /// the statement in their order, since to SQLite they are names that it numbers as they come.
     func execute(_ sql: SQL, each rows: [[SQL.Value]]) throws(Problem)
+
+    /// This transaction has enqueued jobs: once it is committed, `Database.enqueued` is set.
+    func didEnqueue()
 }
 
 extension Connection {

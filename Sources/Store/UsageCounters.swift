@@ -226,4 +226,27 @@ package struct UsageCounters {
                 AND metric = \(metric) AND key_id = ''
             """)
     }
+
+    /// Drops counters of periods before that one, at most `most` of accounts and of keys each;
+    /// returns how many went.
+    package func prune(
+        _ window: Window, before period: String, atMost most: Int
+    ) throws(Problem) -> Int {
+        // Each condition on `key_id` is that of an index.
+        let accounts = try db.execute(
+            """
+            DELETE FROM usage_counters WHERE (user_id, key_id, metric, granularity, period) IN
+                (SELECT user_id, key_id, metric, granularity, period FROM usage_counters
+                 WHERE granularity = \(window.rawValue) AND period < \(period) AND key_id = ''
+                 ORDER BY period LIMIT \(most))
+            """)
+        let keys = try db.execute(
+            """
+            DELETE FROM usage_counters WHERE (user_id, key_id, metric, granularity, period) IN
+                (SELECT user_id, key_id, metric, granularity, period FROM usage_counters
+                 WHERE granularity = \(window.rawValue) AND period < \(period) AND key_id <> ''
+                 ORDER BY period LIMIT \(most))
+            """)
+        return accounts + keys
+    }
 }

@@ -10,6 +10,8 @@ import Testing
 private final class NoStore: Database {
     private let count = Mutex(0)
 
+    let enqueued = Wake()
+
     var asked: Int { count.withLock { $0 } }
 
     func read<Value: Sendable>(

@@ -47,6 +47,8 @@ ROUTES = [
     Route("GET", "/admin/api-keys"),
     Route("DELETE", "/admin/api-keys/{key}", None, 204),
     Route("DELETE", "/admin/plans/{plan}"),
+    Route("GET", "/admin/jobs"),
+    Route("GET", "/admin/jobs/schedules"),
 ]
 every_route = pytest.mark.parametrize("route", ROUTES, ids=str)
 

@@ -87,6 +87,23 @@ package struct Configuration: Sendable, Equatable {
         package var keep: Duration?
     }
 
+    package struct Jobs: Sendable, Equatable {
+        package var workers = 4
+        package var lease: Duration = .seconds(60)
+        package var doneKept: Duration = .seconds(3 * 86_400)
+        package var deadKept: Duration = .seconds(30 * 86_400)
+        // Schedules; empty: never.
+        package var expireSubscriptions = "@every 1m"
+        package var cleanUp = "@every 5m"
+        package var rotateSigningKey = "@every 1h"
+        package var rollUpUsage = "30 3 * * *"
+    }
+
+    package struct Usage: Sendable, Equatable {
+        package var hoursKept: Duration = .seconds(90 * 86_400)
+        package var daysKept: Duration = .seconds(400 * 86_400)
+    }
+
     package struct Log: Sendable, Equatable {
         package var level = "info"
         package var requests = "errors"
@@ -97,8 +114,10 @@ package struct Configuration: Sendable, Equatable {
     package var backup = Backup()
     package var auth = Auth()
     package var limits = Limits()
+    package var usage = Usage()
     package var mail = Mail()
     package var audit = Audit()
+    package var jobs = Jobs()
     package var log = Log()
     /// Where the store, keys and mailbox are; `--data-dir`.
     package var dataDirectory = "data"

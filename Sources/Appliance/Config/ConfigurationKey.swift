@@ -123,7 +123,7 @@ package struct ConfigurationKey: Sendable {
 extension ConfigurationKey {
     /// Every key there is, in the order of config/gatehouse.yaml.
     package static let all: [ConfigurationKey] =
-        server + store + backup + auth + limits + mailAndLog
+        server + store + backup + auth + limits + usage + mail + jobs + log
 
     private static let server: [ConfigurationKey] = [
         scalar(
@@ -201,7 +201,13 @@ extension ConfigurationKey {
         integer("limits.api_per_minute_address", 1...100_000_000, \.limits.apiPerMinuteAddress),
     ]
 
-    private static let mailAndLog: [ConfigurationKey] = [
+    private static let usage: [ConfigurationKey] = [
+        // A late event may count in an hour that is 32 days old, which must not be dropped before.
+        duration("usage.hours_kept", "35d", "3650d", \.usage.hoursKept),
+        duration("usage.days_kept", "35d", "36500d", \.usage.daysKept),
+    ]
+
+    private static let mail: [ConfigurationKey] = [
         choice("mail.transport", ["mailbox"], \.mail.transport),
         text("mail.from", "an address, or a name and an address in <>", \.mail.from) {
             $0.contains("@") && !Text.hasUnsafeCharacter($0)
@@ -215,6 +221,30 @@ extension ConfigurationKey {
                 else { return nil }
                 return .some(kept)
             }, show: { $0.map(DurationText.show) ?? "forever" }),
+    ]
+
+    private static let jobs: [ConfigurationKey] = [
+        integer("jobs.workers", 1...64, \.jobs.workers),
+        duration("jobs.lease", "5s", "1h", \.jobs.lease),
+        duration("jobs.done_kept", "1h", "3650d", \.jobs.doneKept),
+        duration("jobs.dead_kept", "1h", "3650d", \.jobs.deadKept),
+        schedule("jobs.expire_subscriptions", \.jobs.expireSubscriptions),
+        schedule("jobs.clean_up", \.jobs.cleanUp),
+        schedule("jobs.rotate_signing_key", \.jobs.rotateSigningKey),
+        schedule("jobs.roll_up_usage", \.jobs.rollUpUsage),
+    ]
+
+    private static func schedule(
+        _ name: String, _ path: any WritableKeyPath<Configuration, String> & Sendable
+    ) -> ConfigurationKey {
+        text(
+            name,
+            "a schedule such as \"30 3 * * *\" (minute hour day month weekday, in UTC) or "
+                + "\"@every 15m\", or \"\" for never", path
+        ) { $0.isEmpty || Schedule.isValid($0) }
+    }
+
+    private static let log: [ConfigurationKey] = [
         choice("log.level", ["trace", "debug", "info", "notice", "warning", "error"], \.log.level),
         choice("log.requests", ["off", "errors", "all"], \.log.requests),
     ]

@@ -7,5 +7,7 @@ package struct Migration: Sendable {
     package let statements: [String]
 
     /// In order; the position is the version.
-    package static let all = [foundation, serviceCalls, secondFactors, administration]
+    package static let all = [
+        foundation, serviceCalls, secondFactors, administration, backgroundJobs,
+    ]
 }

@@ -17,6 +17,10 @@ final class SQLiteConnection: Connection {
     /// not be followed by one that SQLite would commit by itself.
     var mustBeInTransaction = false
 
+    /// Some unit of the transaction has enqueued jobs. Also set when only one did that was rolled
+    /// back: who is woken for nothing looks and waits again.
+    private var hasEnqueued = false
+
     enum Access { case writer, reader }
 
     init(path: String, access: Access) throws(SQLiteError) {
@@ -69,6 +73,14 @@ final class SQLiteConnection: Connection {
     }
 
     // MARK: Connection
+
+    func didEnqueue() { hasEnqueued = true }
+
+    /// Whether jobs were enqueued since this was asked last.
+    func takeEnqueued() -> Bool {
+        defer { hasEnqueued = false }
+        return hasEnqueued
+    }
 
     func rows<Value>(
         _ sql: SQL, _ decode: (inout Row) throws(Problem) -> Value

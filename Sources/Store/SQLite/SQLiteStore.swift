@@ -126,6 +126,8 @@ package final class SQLiteStore: Database {
         if let failure { throw failure }
     }
 
+    package var enqueued: Wake { writer.enqueued }
+
     package var writerFigures: SQLiteWriterFigures { writer.current }
 
     /// Serves what is queued, checkpoints, closes. Blocks until the threads have ended.

@@ -45,6 +45,7 @@ package final class SQLiteWriter: Sendable {
 
     private let queue: BoundedQueue<Unit>
     private let figures = Mutex(Figures())
+    let enqueued = Wake()
     /// Copies that were asked for, until the thread takes them.
     private let copies = Mutex<[SQLiteCopyQueue.Order]>([])
 
@@ -124,6 +125,7 @@ package final class SQLiteWriter: Sendable {
             $0.walPages = pages
         }
         for (unit, outcome) in zip(group, outcomes) { unit.finish(outcome) }
+        if connection.takeEnqueued() { enqueued.set() }
     }
 
     /// The unit's own failure, if it had one. Throws when the whole transaction is lost.

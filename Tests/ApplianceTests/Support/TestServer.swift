@@ -8,7 +8,11 @@ import Support
 @testable import Appliance
 
 extension FakeClock {
-    var wall: WallClock { WallClock { self.now } }
+    var wall: WallClock {
+        WallClock(now: { self.now }) { end throws(CancellationError) in
+            try await self.sleep(until: end)
+        }
+    }
 }
 
 /// The appliance as the daemon runs it: the same value, real SQLite, real sockets; a fake clock.

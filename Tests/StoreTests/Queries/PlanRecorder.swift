@@ -62,4 +62,6 @@ final class PlanRecorder: Connection {
         try explain(sql)
         try connection.execute(sql, each: rows)
     }
+
+    func didEnqueue() {}
 }

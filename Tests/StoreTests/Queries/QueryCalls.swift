@@ -22,6 +22,7 @@ struct QueryCalls {
         addSubscriptions()
         addUsage()
         addRecords()
+        addJobs()
         addRest()
         addAudit()
         addAdministration()
@@ -193,6 +194,9 @@ struct QueryCalls {
         add("usage.history") { db throws(Problem) in
             _ = try db.usage.history(
                 of: user, metric: "requests", window: .day, from: "2026-11-01", to: "2026-11-30")
+        }
+        add("usage.prune") { db throws(Problem) in
+            _ = try db.usage.prune(.hour, before: "2026-11-23T16", atMost: 9)
         }
         add("usage.top") { db throws(Problem) in
             _ = try db.usage.top(metric: "requests", window: .month, period: "2026-11", limit: 9)

@@ -22,6 +22,7 @@ struct QueryPlanTests {
                 ("accounts.list all", "u", "id"), ("plans.list", "p", "id"),
                 ("subscriptions.list all", "s", "id"), ("accounts.list by newest", "u", "id"),
                 ("apiKeys.list of all", "api_keys", "id"),
+                ("jobs.list all", "jobs", "id"),
             ], because: "the list itself, from its cursor to its LIMIT")
         + walks(
             [
@@ -51,6 +52,15 @@ struct QueryPlanTests {
             Exception(
                 "sessions.isKnown", "SCAN known",
                 because: "a subquery that LIMIT 1 has cut to one row"),
+            Exception("jobs.claim", "SCAN due", because: "what was picked: as many as workers"),
+            Exception(
+                "jobs.counts", "SCAN jobs USING COVERING INDEX jobs_unfinished",
+                because: "counts what is not done, from an index that has nothing else"),
+            Exception("jobs.prune", "SCAN schedules", because: "a handful of rows"),
+            Exception("schedules.list", "SCAN s", because: "a handful of rows"),
+            Exception(
+                "schedules.next", "SCAN schedules USING COVERING INDEX schedules_by_next",
+                because: "the first of all: ORDER BY next_at LIMIT 1 reads one"),
             Exception(
                 "usage.top", "USE TEMP B-TREE FOR ORDER BY",
                 because: "an index by value would be rewritten with every count of every second"),
@@ -150,7 +160,7 @@ struct QueryPlanTests {
             ("idempotencyKeys", "IdempotencyKeys"), ("rateStates", "RateStates"),
             ("oneTimeTokens", "OneTimeTokens"), ("audit", "AuditLog"), ("audit", "AuditWalk"),
             ("activity", "Activity"), ("installation", "Installation"),
-            ("auditNotes", "AuditNotes"),
+            ("auditNotes", "AuditNotes"), ("jobs", "Jobs"), ("schedules", "Schedules"),
         ])
     func complete(noun: String, file: String) throws {
         let root = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")

@@ -29,11 +29,12 @@ struct ConstraintTests {
         ],
         "leases": ["fencing_token": ["0", "-1"]],
         "activity": ["granularity": ["'month'", "''"], "value": ["-1"]],
+        "jobs": ["state": ["'lost'", "''"], "attempts": ["-1"], "attempts_max": ["0", "-1"]],
         "idempotency_keys": ["status": ["99", "600", "0", "-200"]],
     ]
 
-    /// CHECKs of more than one column: `settlements` tests them.
-    private static let checksOfRows = 2
+    /// CHECKs of more than one column: `settlements` and `holds` test them.
+    private static let checksOfRows = 5
 
     /// What inserting this row, spoilt, ends with. The rows before it are there; nothing is kept.
     private static func refusal(
@@ -95,6 +96,30 @@ struct ConstraintTests {
                         "state": state, "settled_amount": amount, "settled_at": time,
                     ])
                     let what = "\(state) \(amount) \(time)"
+                    let cause = await Self.refusal(of: spoilt, instead: row.table, in: db)
+                    let expected = good.contains(what) ? "was taken" : Code.check.rawValue
+                    #expect(cause?.hasPrefix(expected) == true, "\(what): \(cause ?? "none")")
+                }
+            }
+        }
+    }
+
+    @Test("A job has a holder and an end of its lease where it runs, an end where it is over")
+    func holds() async throws {
+        let row = try #require(GoodRow.all.first { $0.table == "jobs" })
+        let good: Set = [
+            "'queued' NULL NULL NULL", "'running' 'b' 2 NULL", "'done' NULL NULL 3",
+            "'dead' NULL NULL 3",
+        ]
+        let leases = [("NULL", "NULL"), ("NULL", "2"), ("'b'", "NULL"), ("'b'", "2")]
+        try await withStore { db in
+            for state in ["'queued'", "'running'", "'done'", "'dead'"] {
+                for ((holder, end), finished) in leases.flatMap({ [($0, "NULL"), ($0, "3")] }) {
+                    let spoilt = row.insertion([
+                        "state": state, "locked_by": holder, "locked_until": end,
+                        "finished_at": finished,
+                    ])
+                    let what = "\(state) \(holder) \(end) \(finished)"
                     let cause = await Self.refusal(of: spoilt, instead: row.table, in: db)
                     let expected = good.contains(what) ? "was taken" : Code.check.rawValue
                     #expect(cause?.hasPrefix(expected) == true, "\(what): \(cause ?? "none")")

@@ -95,6 +95,21 @@ struct GoodRow: Sendable {
                 ("created_at", "1"),
             ]),
         GoodRow(
+            table: "jobs",
+            values: [
+                ("id", "'j'"), ("kind", "'clean_up'"), ("unique_key", "'a'"),
+                ("payload_json", "'{}'"), ("state", "'running'"), ("run_at", "1"),
+                ("attempts", "1"), ("attempts_max", "2"), ("locked_by", "'b'"),
+                ("locked_until", "2"), ("last_error", "NULL"), ("created_at", "1"),
+                ("finished_at", "NULL"),
+            ]),
+        GoodRow(
+            table: "schedules",
+            values: [
+                ("name", "'clean_up'"), ("spec", "'@every 5m'"), ("next_at", "1"),
+                ("last_at", "NULL"), ("last_job_id", "'j'"),
+            ]),
+        GoodRow(
             table: "rate_states",
             values: [
                 ("subject", "'a'"), ("name", "'b'"), ("backlog", "'1'"), ("updated_at", "1"),

@@ -7,7 +7,7 @@ import Testing
 struct MigrationTests {
     /// The last table of each, which is in its way when it is there before.
     private static let lastTables = [
-        "installation", "idempotency_keys", "recovery_codes", "activity",
+        "installation", "idempotency_keys", "recovery_codes", "activity", "schedules",
     ]
 
     private static func schema(of place: StoreFile) throws -> [String] {

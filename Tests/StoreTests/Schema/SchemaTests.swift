@@ -11,7 +11,7 @@ struct SchemaTests {
         "refresh_tokens", "api_keys", "plans",
         "subscriptions", "usage_counters", "usage_events", "reservations", "leases",
         "idempotency_keys", "rate_states", "items", "audit_logs", "installation",
-        "activity",
+        "activity", "jobs", "schedules",
     ]
 
     private static let indexes: Set<String> = [
@@ -23,6 +23,8 @@ struct SchemaTests {
         "reservations_by_end", "leases_by_user", "leases_by_end", "idempotency_keys_by_age",
         "rate_states_by_age", "items_by_user", "audit_logs_by_actor", "audit_logs_by_target",
         "audit_logs_by_action", "users_inactive", "subscriptions_active_by_plan",
+        "jobs_due", "jobs_unique", "jobs_by_state", "jobs_by_kind",
+        "jobs_unfinished", "schedules_by_next", "usage_counters_of_keys",
     ]
 
     /// Column by column what docs/data.md calls unique beside the primary keys.

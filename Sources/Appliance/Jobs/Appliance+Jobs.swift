@@ -1,0 +1,74 @@
+import Domain
+import Logging
+import Store
+
+extension Appliance {
+    /// Every kind of job and what it does, in one list: what is not here is not run.
+    var jobHandlers: [JobHandler] {
+        [
+            JobHandler(.expireSubscriptions) { run throws(Problem) in
+                try await self.expireSubscriptions(at: run.now)
+                return .done
+            },
+            JobHandler(.cleanUp) { run throws(Problem) in
+                try await self.cleanUp(at: run.now)
+                return .done
+            },
+            JobHandler(.rotateSigningKey) { run throws(Problem) in
+                try self.rotateSigningKeyIfDue(at: run.now)
+                return .done
+            },
+            JobHandler(.rollUpUsage) { run throws(Problem) in
+                try await self.rollUpUsage(at: run.now)
+                return .done
+            },
+        ]
+    }
+
+    /// What comes again by itself, and when; an empty schedule never does.
+    private var schedules: [(kind: JobKind<NoPayload>, spec: String)] {
+        let jobs = configuration.jobs
+        return [
+            (.expireSubscriptions, jobs.expireSubscriptions), (.cleanUp, jobs.cleanUp),
+            (.rotateSigningKey, jobs.rotateSigningKey), (.rollUpUsage, jobs.rollUpUsage),
+        ]
+    }
+
+    func jobRunner() -> JobRunner {
+        JobRunner(
+            jobHandlers, store: store, clock: clock,
+            bounds: JobRunner.Bounds(
+                workers: configuration.jobs.workers, lease: configuration.jobs.lease),
+            logger: logger)
+    }
+
+    /// Puts the schedules of the configuration in place, and takes back what a killed process ran.
+    func prepareJobs() async throws(Problem) {
+        let now = clock.now()
+        var wanted: [(name: String, spec: String, next: Timestamp)] = []
+        for (kind, spec) in schedules where !spec.isEmpty {
+            do throws(Schedule.Failure) {
+                let schedule = try Schedule(spec)
+                guard let next = schedule.next(after: now) else { continue }
+                wanted.append((kind.name, schedule.text, next))
+            } catch {
+                throw .internal(cause: "jobs.\(kind.name): \(error.reason)")
+            }
+        }
+        // One process owns a SQLite store: whoever held a lease there is dead.
+        let isAlone = store is SQLiteStore
+        let taken = try await store.write { [wanted] db throws(Problem) in
+            let names = Set(wanted.map(\.name))
+            for entry in try db.schedules.list() where !names.contains(entry.name) {
+                try db.schedules.remove(entry.name)
+            }
+            for (name, spec, next) in wanted {
+                try db.schedules.set(name, spec: spec, nextAt: next)
+            }
+            return isAlone ? try db.jobs.takeBack(ofEverybody: true, at: now) : 0
+        }
+        if taken > 0 {
+            logger.notice("jobs of a killed process taken back", metadata: ["count": "\(taken)"])
+        }
+    }
+}
