@@ -22,7 +22,9 @@ package final class Appliance: Sendable {
     let authenticator: Authenticator
     let gatekeeper: Gatekeeper
     let throttle: Throttle
-    let mailbox: Mailbox
+    let sender: MailSender
+    let courier: Courier
+    let seal: MailSeal
     let readiness: Readiness
     /// Nil: the listener speaks plain HTTP.
     let tls: TLSFiles?
@@ -76,8 +78,12 @@ package final class Appliance: Sendable {
             authenticator.forget(account: $0)
         }
         throttle = Throttle(isEnabled: configuration.limits.authEnabled)
-        mailbox = try Mailbox(
-            directory: configuration.dataDirectory + "/mailbox", from: configuration.mail.from)
+        guard let sender = MailSender(configuration.mail.from) else {
+            throw Problem.internal(cause: "mail.from is no sender")
+        }
+        self.sender = sender
+        courier = try Courier(configuration)
+        seal = try MailSeal(directory: configuration.dataDirectory)
         readiness = Readiness(
             store: store, directory: configuration.dataDirectory, clock: clock)
     }
@@ -167,6 +173,6 @@ package final class Appliance: Sendable {
     /// After the services have ended: the threads, and then the store is the caller's to close.
     package func close() {
         hasher.close()
-        mailbox.close()
+        courier.close()
     }
 }

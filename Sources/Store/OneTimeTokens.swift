@@ -47,6 +47,17 @@ package struct OneTimeTokens {
         }
     }
 
+    /// Moves the end of a token on, never back: the mail with it goes out now. False when it was
+    /// used, replaced or revoked meanwhile.
+    package func renew(_ hash: [UInt8], until end: Timestamp) throws(Problem) -> Bool {
+        try db.execute(
+            """
+            UPDATE one_time_tokens
+            SET expires_at = CASE WHEN expires_at < \(end) THEN \(end) ELSE expires_at END
+            WHERE token_hash = \(hash)
+            """) == 1
+    }
+
     /// Whether a token of this purpose that belongs to nobody is live.
     package func hasLive(_ purpose: Purpose, at now: Timestamp) throws(Problem) -> Bool {
         try db.count(

@@ -153,6 +153,22 @@ package struct Sessions {
             """) > 0
     }
 
+    /// Where an account signed in from since a moment, the newest first; one for each sign-in.
+    package func places(
+        of user: UserID, since moment: Timestamp, atMost most: Int
+    ) throws(Problem) -> [Device.Place] {
+        // Ids begin with the time that they were made at.
+        let first = SessionID(high: UInt64(max(0, moment.milliseconds)) << 16, low: 0)
+        return try db.rows(
+            """
+            SELECT user_agent, ip FROM sessions WHERE user_id = \(user) AND id >= \(first)
+            ORDER BY id DESC LIMIT \(most)
+            """
+        ) { row throws(Problem) in
+            Device.Place(userAgent: try row.optionalText(), address: try row.optionalText())
+        }
+    }
+
     /// Removes what ended before `moment`, at most `most` of each; returns how many rows went.
     package func prune(endedBefore moment: Timestamp, atMost most: Int) throws(Problem) -> Int {
         let tokens = try db.execute(

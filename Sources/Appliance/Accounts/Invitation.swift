@@ -26,7 +26,7 @@ extension Appliance {
         let account = Self.newAccount(email: email, name: name, role: role, at: now)
         let token = OpaqueToken()
         let lifetime = Self.invitationTTL(role)
-        let made = try await store.write { db throws(Problem) in
+        return try await store.write { db throws(Problem) in
             guard try self.insert(account, passwordHash: nil, db, at: now) else {
                 throw Problem(.emailTaken, "There is an account with this e-mail address.")
             }
@@ -38,15 +38,11 @@ extension Appliance {
                     "user.invited", by: actor, on: "user:\(account.id)",
                     meta: [JSON.Member("role", .string(role.rawValue))]),
                 at: now)
+            let days = lifetime.wholeMilliseconds / 86_400_000
+            try self.post(.invitation(token: token.secret, days: days), to: email, db, at: now)
             let plan = try db.subscriptions.active(of: account.id)?.planSlug
             return try finish(AccountSnapshot(account, plan: plan), db)
         }
-        mail(
-            .invitation(
-                publicURL: configuration.publicURL, token: token.secret,
-                days: lifetime.wholeMilliseconds / 86_400_000),
-            to: email, at: now)
-        return made
     }
 
     /// Sends the link that a forgotten password gets.
@@ -54,7 +50,7 @@ extension Appliance {
         to user: UserID, by actor: AuditEvent.Actor, from origin: Origin, at now: Timestamp
     ) async throws(Problem) {
         let token = OpaqueToken()
-        let account = try await store.write { db throws(Problem) in
+        try await store.write { db throws(Problem) in
             guard let account = try db.accounts.find(user) else { throw Problem.notFound("user") }
             guard account.isActive else {
                 throw Problem(.conflict, "This account is not active; its links do not work.")
@@ -62,10 +58,7 @@ extension Appliance {
             try self.insertReset(token, of: account, db, at: now)
             try db.audit.append(
                 origin.event("user.password_reset_sent", by: actor, on: "user:\(user)"), at: now)
-            return account
+            try self.post(.reset(token: token.secret), to: account.email, db, at: now)
         }
-        mail(
-            .reset(publicURL: configuration.publicURL, token: token.secret), to: account.email,
-            at: now)
     }
 }

@@ -110,10 +110,10 @@ extension Appliance {
             try db.secondFactors.setRecoveryCodes(hashes, of: user)
             try db.audit.append(
                 origin.event("user.totp_enabled", by: .user(user), on: "user:\(user)"), at: now)
+            try self.post(.secondFactorOn, to: account.email, db, at: now)
             try keep(codes, db)
         }
         authenticator.forget(account: user)
-        tell(caller.account, .secondFactorOn(publicURL: configuration.publicURL), at: now)
         return codes
     }
 
@@ -122,7 +122,7 @@ extension Appliance {
     func removeTOTP(
         of user: UserID, by actor: AuditEvent.Actor, from origin: Origin, at now: Timestamp
     ) async throws(Problem) -> AccountSnapshot {
-        let (snapshot, wasOn) = try await store.write { db throws(Problem) in
+        let snapshot = try await store.write { db throws(Problem) in
             guard var account = try db.accounts.find(user) else { throw Problem.notFound("user") }
             guard try db.secondFactors.remove(user) else {
                 throw Problem.notFound("second factor: one-time codes are off")
@@ -133,13 +133,11 @@ extension Appliance {
             _ = try db.accounts.update(account)
             try db.audit.append(
                 origin.event("user.totp_disabled", by: actor, on: "user:\(user)"), at: now)
+            if wasOn { try self.post(.secondFactorOff, to: account.email, db, at: now) }
             let plan = try db.subscriptions.active(of: user)?.planSlug
-            return (AccountSnapshot(account, plan: plan), wasOn)
+            return AccountSnapshot(account, plan: plan)
         }
         authenticator.forget(account: user)
-        if wasOn {
-            tell(snapshot.account, .secondFactorOff(publicURL: configuration.publicURL), at: now)
-        }
         return snapshot
     }
 
@@ -174,11 +172,6 @@ extension Appliance {
             return .passedByRecoveryCode(left: left)
         case nil: return .wrong
         }
-    }
-
-    /// Every letter about a second factor goes out here.
-    func tell(_ account: Account, _ letter: Letter, at now: Timestamp) {
-        mail(letter, to: account.email, at: now)
     }
 
     /// Without the right key, nobody with one-time codes signs in: that must not go unseen.

@@ -109,3 +109,7 @@ package struct Secret: Sendable, CustomStringConvertible, CustomDebugStringConve
     package var description: String { "••" }
     package var debugDescription: String { "••" }
 }
+
+extension Secret: Equatable {
+    package static func == (a: Secret, b: Secret) -> Bool { ConstantTime.areEqual(a.text, b.text) }
+}

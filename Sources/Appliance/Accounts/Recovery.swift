@@ -3,51 +3,45 @@ import Store
 
 /// Passwords: forgotten, reset, changed; and the end of an account.
 extension Appliance {
-    /// Links that set a password live this long (security T10).
-    private static let resetTTL: Duration = .seconds(3600)
-
     func forgotPassword(
         _ email: EmailAddress, from origin: Origin, at now: Timestamp
     ) async throws(Problem) {
-        let token = try await requestLink(
-            "user.password_forgotten", to: email, from: origin, at: now,
-            if: { $0.isActive }, insert: insertReset)
-        guard let token else { return }
-        mail(
-            .reset(publicURL: configuration.publicURL, token: token.secret), to: email, at: now)
+        try await requestLink(
+            "user.password_forgotten", to: email, from: origin, at: now, purpose: .reset,
+            if: { $0.isActive }, letter: Occasion.reset)
     }
 
     /// Somebody who is not signed in asks for a link by mail: the same answer, work and wait for
-    /// the disk whether there is such an account or not (security E1, E2). Nil when there is none
-    /// that wants one.
+    /// the disk whether there is such an account or not (security E1, E2). Where there is none that
+    /// wants a link, nobody's link and a letter to nobody are written in its place.
     func requestLink(
         _ action: String, to email: EmailAddress, from origin: Origin, at now: Timestamp,
-        if isWanted: @escaping @Sendable (Account) -> Bool,
-        insert:
-            @escaping @Sendable (
-                OpaqueToken, Account, any Connection, Timestamp
-            ) throws(Problem) -> Void
-    ) async throws(Problem) -> OpaqueToken? {
+        purpose: OneTimeTokens.Purpose, if isWanted: @escaping @Sendable (Account) -> Bool,
+        letter: (_ token: Secret) -> Occasion
+    ) async throws(Problem) {
         try throttleMail(to: email, from: origin, at: now)
         let token = OpaqueToken()
-        return try await store.write { db throws(Problem) -> OpaqueToken? in
+        let about = try letter(token.secret).json(seal)
+        try await store.write { db throws(Problem) in
             let account = try db.accounts.find(email)
             try db.audit.append(
                 origin.event(
                     action, by: .anonymous, on: account.map { "user:\($0.id)" } ?? "user:unknown"),
                 at: now)
-            guard let account, isWanted(account) else { return nil }
-            try insert(token, account, db, now)
-            return token
+            let reader = account.flatMap { isWanted($0) ? $0 : nil }
+            try db.oneTimeTokens.insert(
+                hash: token.hash, purpose: purpose, user: reader?.id, email: reader?.email,
+                at: now, expiresAt: now + Self.linkTTL)
+            try self.post(MailOrder(to: reader?.email, about: about), db, at: now)
         }
     }
 
-    @Sendable func insertReset(
+    func insertReset(
         _ token: OpaqueToken, of account: Account, _ db: any Connection, at now: Timestamp
     ) throws(Problem) {
         try db.oneTimeTokens.insert(
             hash: token.hash, purpose: .reset, user: account.id, email: account.email, at: now,
-            expiresAt: now + Self.resetTTL)
+            expiresAt: now + Self.linkTTL)
     }
 
     func resetPassword(
@@ -86,6 +80,7 @@ extension Appliance {
         try db.oneTimeTokens.revokeAll(of: account.id)
         try db.audit.append(
             origin.event("user.password_reset", by: actor, on: "user:\(account.id)"), at: now)
+        try post(.passwordChanged, to: account.email, db, at: now)
         return try db.sessions.revokeAll(of: account.id, at: now)
     }
 
@@ -93,7 +88,6 @@ extension Appliance {
     func passwordWasReset(_ account: Account, ended: [SessionID], at now: Timestamp) {
         authenticator.forget(account: account.id)
         authenticator.forget(sessions: ended)
-        mail(.passwordChanged(publicURL: configuration.publicURL), to: account.email, at: now)
     }
 
     func changePassword(
@@ -116,12 +110,11 @@ extension Appliance {
             try db.audit.append(
                 origin.event("user.password_changed", by: .user(user), on: "user:\(user)"),
                 at: now)
+            try self.post(.passwordChanged, to: caller.account.email, db, at: now)
             return try db.sessions.revokeAll(of: user, except: kept, at: now)
         }
         authenticator.forget(account: user)
         authenticator.forget(sessions: ended)
-        mail(
-            .passwordChanged(publicURL: configuration.publicURL), to: caller.account.email, at: now)
     }
 
     /// Checks the current password of somebody who is signed in; returns the hash it matched.
@@ -147,9 +140,10 @@ extension Appliance {
     ) async throws(Problem) -> AccountSnapshot {
         let token = OpaqueToken()
         let user = caller.userID
-        let (snapshot, isNewAddress) = try await store.write { db throws(Problem) in
+        let snapshot = try await store.write { db throws(Problem) in
             guard var account = try db.accounts.find(user) else { throw Authenticator.refused }
-            let isNewAddress = email.map { $0 != account.email } ?? false
+            let former = account.email
+            let isNewAddress = email.map { $0 != former } ?? false
             if let name { account.name = name }
             if let email, isNewAddress {
                 account.email = email
@@ -162,6 +156,9 @@ extension Appliance {
             if isNewAddress {
                 try db.oneTimeTokens.revokeAll(of: user)
                 try self.insertVerification(token, of: account, db, at: now)
+                try self.post(
+                    .verification(token: token.secret), to: account.email, db, at: now)
+                try self.post(.addressChanged(to: account.email), to: former, db, at: now)
             }
             try db.audit.append(
                 origin.event(
@@ -169,10 +166,9 @@ extension Appliance {
                     on: "user:\(user)"),
                 at: now)
             let plan = try db.subscriptions.active(of: user)?.planSlug
-            return (AccountSnapshot(account, plan: plan), isNewAddress)
+            return AccountSnapshot(account, plan: plan)
         }
         authenticator.forget(account: user)
-        if isNewAddress { mail(verification(token), to: snapshot.account.email, at: now) }
         return snapshot
     }
 

@@ -29,10 +29,14 @@ extension Appliance {
                 try db.audit.append(
                     origin.event("user.register_refused", by: .anonymous, on: "user:unknown"),
                     at: now)
-                if mustVerify { try keep(.verificationSent, db) }
+                if mustVerify {
+                    try self.post(.addressTaken, to: email, db, at: now)
+                    try keep(.verificationSent, db)
+                }
                 return nil
             }
             try self.insertVerification(token, of: account, db, at: now)
+            try self.post(.verification(token: token.secret), to: email, db, at: now)
             try db.audit.append(
                 origin.event("user.registered", by: .user(account.id), on: "user:\(account.id)"),
                 at: now)
@@ -45,10 +49,8 @@ extension Appliance {
             guard mustVerify else {
                 throw Problem(.emailTaken, "There is an account with this e-mail address.")
             }
-            mail(.addressTaken(publicURL: configuration.publicURL), to: email, at: now)
             return .verificationSent
         }
-        mail(verification(token), to: email, at: now)
         return mustVerify ? .verificationSent : .account(snapshot)
     }
 
@@ -76,19 +78,12 @@ extension Appliance {
 
     // MARK: Verified addresses
 
-    /// Links to verify an address are for today, links to set a password for an hour (T10).
-    private static let verificationTTL: Duration = .seconds(3600)
-
-    @Sendable func insertVerification(
+    func insertVerification(
         _ token: OpaqueToken, of account: Account, _ db: any Connection, at now: Timestamp
     ) throws(Problem) {
         try db.oneTimeTokens.insert(
             hash: token.hash, purpose: .verify, user: account.id, email: account.email, at: now,
-            expiresAt: now + Self.verificationTTL)
-    }
-
-    func verification(_ token: OpaqueToken) -> Letter {
-        .verification(publicURL: configuration.publicURL, token: token.secret)
+            expiresAt: now + Self.linkTTL)
     }
 
     func verifyEmail(
@@ -114,10 +109,9 @@ extension Appliance {
     func resendVerification(
         to email: EmailAddress, from origin: Origin, at now: Timestamp
     ) async throws(Problem) {
-        let token = try await requestLink(
-            "user.verification_requested", to: email, from: origin, at: now,
-            if: { $0.isActive && !$0.isEmailVerified }, insert: insertVerification)
-        if let token { mail(verification(token), to: email, at: now) }
+        try await requestLink(
+            "user.verification_requested", to: email, from: origin, at: now, purpose: .verify,
+            if: { $0.isActive && !$0.isEmailVerified }, letter: Occasion.verification)
     }
 
     func throttleMail(

@@ -52,21 +52,15 @@ extension Appliance {
             throw Problem(.otpRequired, "Send the code from the authenticator app as otp.")
         case .codeWrong:
             throw Problem(.invalidCredentials, "The one-time code is wrong or was used.")
-        case .pair(let pair, let left):
+        case .pair(let pair):
             throttle.forgive(.login, subject)
             if asksCode { throttle.forgive(.otp, subject) }
-            if let left {
-                let letter = Letter.recoveryCodeUsed(
-                    publicURL: configuration.publicURL, left: left)
-                tell(pair.snapshot.account, letter, at: now)
-            }
             return pair
         }
     }
 
     private enum SignedIn: Sendable {
-        /// With the recovery codes that are left where one was used.
-        case pair(TokenPair, left: Int64?)
+        case pair(TokenPair)
         case refused
         case codeMissing
         case codeWrong
@@ -87,10 +81,10 @@ extension Appliance {
                 origin.event(action, by: .anonymous, on: "user:\(id)"), at: now)
             return outcome
         }
-        var left: Int64?
         switch try checkSecondFactor(otp, of: current.account, db, from: origin, at: now) {
         case .passed: break
-        case .passedByRecoveryCode(let rest): left = rest
+        case .passedByRecoveryCode(let left):
+            try post(.recoveryCodeUsed(left: left), to: current.account.email, db, at: now)
         case .missing: return try failed("session.otp_asked", .codeMissing)
         case .wrong: return try failed("session.otp_failed", .codeWrong)
         }
@@ -98,8 +92,8 @@ extension Appliance {
         try db.audit.append(
             origin.event("session.signed_in", by: .user(id), on: "user:\(id)"), at: now)
         try db.activity.add(Dashboard.signIns, at: now)
-        let pair = try insertSession(of: current.account, db, from: origin, at: now)
-        return .pair(pair, left: left)
+        try noticeDevice(of: current.account, db, from: origin, at: now)
+        return .pair(try insertSession(of: current.account, db, from: origin, at: now))
     }
 
     private func recordFailure(
@@ -143,7 +137,6 @@ extension Appliance {
                 metadata: [
                     "user_id": "\(account.id)", "request_id": "\(origin.requestID)",
                 ])
-            mail(.tokenReused(publicURL: configuration.publicURL), to: account.email, at: now)
             throw Problem(
                 .refreshTokenReused, "This refresh token was used before; sign in again.")
         case .ended:
@@ -178,6 +171,7 @@ extension Appliance {
                     "session.token_reused", by: .anonymous, on: "user:\(account.id)",
                     meta: [JSON.Member("session", .string("\(session.id)"))]),
                 at: now)
+            try post(.tokenReused, to: account.email, db, at: now)
             return .reused(account)
         case .ended: return .ended
         }

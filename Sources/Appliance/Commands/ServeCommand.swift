@@ -142,6 +142,8 @@ struct ServeCommand: AsyncParsableCommand {
             logger.notice(
                 "mails are written to a folder, not sent",
                 metadata: ["folder": "\(configuration.dataDirectory)/mailbox"])
+        } else if configuration.mail.smtp.security == .none {
+            logger.warning("mails go to the mail server unencrypted")
         }
     }
 

@@ -80,6 +80,27 @@ package struct Configuration: Sendable, Equatable {
     package struct Mail: Sendable, Equatable {
         package var transport = "mailbox"
         package var from = "Gatehouse <gatehouse@localhost>"
+        package var smtp = SMTP()
+    }
+
+    package struct SMTP: Sendable, Equatable {
+        package enum Security: String, Sendable, CaseIterable {
+            /// In the clear until STARTTLS, which is demanded.
+            case startTLS = "starttls"
+            /// TLS from the first byte (RFC 8314).
+            case tls
+            case none
+        }
+
+        package var host = ""
+        package var port = 587
+        package var security = Security.startTLS
+        /// Empty: no sign-in.
+        package var username = ""
+        package var password = Secret("")
+        /// Nil: the certificate authorities that the system trusts.
+        package var caFile: String?
+        package var timeout: Duration = .seconds(30)
     }
 
     package struct Audit: Sendable, Equatable {

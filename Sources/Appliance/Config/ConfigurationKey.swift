@@ -208,10 +208,27 @@ extension ConfigurationKey {
     ]
 
     private static let mail: [ConfigurationKey] = [
-        choice("mail.transport", ["mailbox"], \.mail.transport),
+        choice("mail.transport", ["mailbox", "smtp"], \.mail.transport),
         text("mail.from", "an address, or a name and an address in <>", \.mail.from) {
-            $0.contains("@") && !Text.hasUnsafeCharacter($0)
+            MailSender($0) != nil
         },
+        text("mail.smtp.host", "a host name or an address", \.mail.smtp.host) { host in
+            host.utf8.count <= 253
+                && host.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "/") }
+        },
+        integer("mail.smtp.port", 1...65_535, \.mail.smtp.port),
+        scalar(
+            "mail.smtp.security", "one of starttls, tls, none", \.mail.smtp.security,
+            parse: { Configuration.SMTP.Security(rawValue: $0) }, show: \.rawValue),
+        text("mail.smtp.username", "a name", \.mail.smtp.username) {
+            !Text.hasUnsafeCharacter($0)
+        },
+        scalar(
+            "mail.smtp.password", "a text without control characters", \.mail.smtp.password,
+            parse: { Text.hasUnsafeCharacter($0) ? nil : Secret($0) },
+            show: { $0.text.isEmpty ? "" : $0.description }),
+        optionalText("mail.smtp.ca_file", "a file", \.mail.smtp.caFile) { !$0.isEmpty },
+        duration("mail.smtp.timeout", "1s", "1m", \.mail.smtp.timeout),
         scalar(
             "audit.keep", "forever, or a duration from 90d to 36500d", \.audit.keep,
             parse: { text in

@@ -36,7 +36,7 @@ package enum ConfigurationLoader {
             try apply(credentialsIn: directory, to: &configuration)
         }
         try apply(environment, to: &configuration)
-        if let contradiction = configuration.contradiction {
+        if let contradiction = configuration.contradiction ?? configuration.mailMistake {
             throw Failure(description: contradiction)
         }
         return configuration

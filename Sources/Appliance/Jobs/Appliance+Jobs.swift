@@ -18,6 +18,7 @@ extension Appliance {
                 try self.rotateSigningKeyIfDue(at: run.now)
                 return .done
             },
+            JobHandler(.sendMail) { run throws(Problem) in try await self.sendMail(run) },
             JobHandler(.rollUpUsage) { run throws(Problem) in
                 try await self.rollUpUsage(at: run.now)
                 return .done

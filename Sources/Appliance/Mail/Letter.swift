@@ -1,81 +1,34 @@
-import Domain
+/// What a mail says, before it has a sender and an address: parts that are shown alike as text and
+/// as HTML (`Letter+Text`, `Letter+HTML`). The words are in `Letter+English`.
+///
+/// Parts are plain text. Whoever shows them escapes them; nothing here is markup.
+struct Letter: Sendable, Equatable {
+    enum Part: Sendable, Equatable {
+        case paragraph(String)
+        /// What happened, by name: when, where, how much.
+        case facts([Fact])
+        /// The one thing that the reader is asked to do.
+        case action(label: String, url: String)
+    }
 
-/// A mail as it is written. Links come from `server.public_url` alone (security R1), and their
-/// token stands behind the `#`, so that it is in no server's log. Nothing in a letter comes from a
-/// stranger, so there is nothing to escape.
-struct Letter: Sendable {
+    struct Fact: Sendable, Equatable {
+        let name: String
+        let value: String
+
+        init(_ name: String, _ value: String) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    /// A language that letters are written in: one case and one file of words for each.
+    enum Language: String, Sendable {
+        case english = "en"
+    }
+
+    let language: Language
     let subject: String
-    let text: String
-
-    static func verification(publicURL: String, token: Secret) -> Letter {
-        Letter(
-            subject: "Verify your e-mail address",
-            text: """
-                Somebody, hopefully you, signed up with this address.
-                Open this link within an hour to verify it:
-
-                \(publicURL)/verify-email#token=\(token.text)
-
-                If it was not you, ignore this mail.
-                """)
-    }
-
-    static func addressTaken(publicURL: String) -> Letter {
-        Letter(
-            subject: "You have an account already",
-            text: """
-                Somebody, hopefully you, tried to sign up with this address, which has an account.
-                Sign in, or set a new password, at:
-
-                \(publicURL)/
-                """)
-    }
-
-    static func reset(publicURL: String, token: Secret) -> Letter {
-        Letter(
-            subject: "Set a new password",
-            text: """
-                Somebody, hopefully you, asked for a new password.
-                Open this link within an hour to set it:
-
-                \(publicURL)/reset-password#token=\(token.text)
-
-                If it was not you, ignore this mail: nothing has changed.
-                """)
-    }
-
-    static func invitation(publicURL: String, token: Secret, days: Int64) -> Letter {
-        Letter(
-            subject: "You have an account",
-            text: """
-                An administrator has made an account for you at \(publicURL).
-                Open this link within \(days == 1 ? "a day" : "\(days) days") to choose a password:
-
-                \(publicURL)/reset-password#token=\(token.text)
-
-                If you did not expect it, ignore this mail: nobody can sign in until you do.
-                """)
-    }
-
-    static func passwordChanged(publicURL: String) -> Letter {
-        Letter(
-            subject: "Your password was changed",
-            text: """
-                Your password was changed, and all other devices were signed out.
-                If it was not you, set a new password at once:
-
-                \(publicURL)/
-                """)
-    }
-
-    static func tokenReused(publicURL: String) -> Letter {
-        Letter(
-            subject: "A device was signed out for safety",
-            text: """
-                A refresh token of your account was used twice, which happens when it was copied.
-                The session it belonged to was ended. If you do not know why, change your password:
-
-                \(publicURL)/
-                """)
-    }
+    let parts: [Part]
+    /// Why this mail was sent, and by whom; the last lines.
+    let footer: String
 }

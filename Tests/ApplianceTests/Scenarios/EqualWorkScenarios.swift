@@ -41,4 +41,36 @@ struct EqualWorkScenarios {
             }
         }
     }
+
+    @Test(
+        "who asks for a link gets the same rows written, and nobody's do not pile up",
+        arguments: ["/auth/forgot-password", "/auth/resend-verification"])
+    func rows(_ path: String) async throws {
+        try await TestServer.run(configure: Self.quiet) { server async throws in
+            @Sendable func counts() async throws -> [Int64] {
+                try await server.appliance.store.read { db throws(Problem) in
+                    [
+                        try db.count("SELECT count(*) FROM jobs WHERE kind = 'send_mail'"),
+                        try db.count("SELECT count(*) FROM audit_logs"),
+                        try db.count(
+                            "SELECT count(*) FROM one_time_tokens WHERE purpose <> 'setup'"),
+                    ]
+                }
+            }
+            _ = try await server.register("ann@example.com")
+            // From here on each has a link of this purpose, which the next one replaces.
+            let asked = ["ann@example.com", "nobody@example.com", "else@example.com"]
+            for email in asked {
+                _ = try await server.post(path, .object([JSON.Member("email", .string(email))]))
+            }
+            for email in asked {
+                let before = try await counts()
+                _ = try await server.post(path, .object([JSON.Member("email", .string(email))]))
+                let after = try await counts()
+                #expect(zip(before, after).map { $1 - $0 } == [1, 1, 0], "\(email)")
+            }
+            try await server.mailsSent()
+            #expect(try await server.mails(to: "nobody@example.com").isEmpty)
+        }
+    }
 }

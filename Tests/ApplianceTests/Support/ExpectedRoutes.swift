@@ -122,6 +122,8 @@ enum ExpectedRoutes {
                 "GET /api/v1/admin/audit-logs/verify",
                 "GET /api/v1/admin/backups",
                 "GET /api/v1/admin/backups/{name}",
+                "GET /api/v1/admin/jobs",
+                "GET /api/v1/admin/jobs/schedules",
                 "GET /api/v1/admin/plans",
                 "GET /api/v1/admin/stats",
                 "GET /api/v1/admin/subscriptions",
@@ -137,6 +139,7 @@ enum ExpectedRoutes {
             [
                 "DELETE /api/v1/admin/api-keys/{id}",
                 "POST /api/v1/admin/backups",
+                "POST /api/v1/admin/jobs/{id}/retry",
                 "POST /api/v1/admin/plans",
                 "DELETE /api/v1/admin/plans/{slug}",
                 "PATCH /api/v1/admin/plans/{slug}",

@@ -9,9 +9,9 @@ import Support
 
 extension FakeClock {
     var wall: WallClock {
-        WallClock(now: { self.now }) { end throws(CancellationError) in
-            try await self.sleep(until: end)
-        }
+        WallClock(
+            now: { self.now },
+            sleep: { end throws(CancellationError) in try await self.sleep(until: end) })
     }
 }
 
@@ -144,16 +144,33 @@ struct TestServer: Sendable {
                 ] + more), person.token)
     }
 
+    /// Returns when no letter waits to be sent; nothing announces the end of a job.
+    func mailsSent() async throws {
+        func count() async throws -> Int {
+            try await appliance.store.read { db throws(Problem) in
+                try db.jobs.counts().count { $0.kind == "send_mail" && $0.state != .dead }
+            }
+        }
+        while try await count() > 0 { try await Task.sleep(for: .milliseconds(5)) }
+    }
+
+    /// The mails in the folder, oldest first, as text.
+    func mails(to email: String) async throws -> [String] {
+        try await mailsSent()
+        let folder = "\(folder.path)/mailbox"
+        guard SafeFile.exists(folder) else { return [] }
+        return try FolderListing.files(in: folder).sorted().map { name in
+            QuotedPrintableText.decode(
+                String(
+                    decoding: try SafeFile.read("\(folder)/\(name)", bytesMax: 1 << 20),
+                    as: UTF8.self))
+        }.filter { $0.contains("To: \(email)") }
+    }
+
     /// The token of the newest mail with a link to that page, once every letter is written.
     func mailedToken(to email: String, page: String) async throws -> String {
-        await appliance.mailbox.flush()
-        let folder = "\(folder.path)/mailbox"
-        let texts = try FolderListing.files(in: folder).map { name in
-            String(
-                decoding: try SafeFile.read("\(folder)/\(name)", bytesMax: 1 << 20), as: UTF8.self)
-        }
         let mark = "/\(page)#token="
-        let text = texts.last { $0.contains("To: \(email)") && $0.contains(mark) }
+        let text = try await mails(to: email).last { $0.contains(mark) }
         guard let text, let start = text.firstRange(of: mark) else {
             throw TemporaryFolder.Failure(what: "no \(page) mail to \(email)")
         }

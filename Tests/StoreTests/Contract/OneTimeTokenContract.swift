@@ -34,6 +34,24 @@ struct OneTimeTokenContract {
         }
     }
 
+    @Test("A token that waited is given its time anew, unless it was used or replaced")
+    func renewed() async throws {
+        try await withStore { db in
+            var sample = Sample()
+            let (user, now) = (sample.account(), sample.now)
+            try await db.insert(user)
+            try await Self.insert([1], .reset, for: user, at: now, into: db)
+            func renew(_ hash: [UInt8]) async throws -> Bool {
+                try await db.write { db throws(Problem) in
+                    try db.oneTimeTokens.renew(hash, until: now + .seconds(500))
+                }
+            }
+            #expect(try await renew([1]))
+            #expect(try await Self.redeem([1], .reset, at: now + .seconds(400), in: db) != nil)
+            #expect(try await !renew([1]))
+        }
+    }
+
     @Test("A token is redeemed once, and tells whose it is and the address it went to")
     func once() async throws {
         try await withStore { db in

@@ -22,6 +22,33 @@ struct SessionContract {
         try await db.read { db throws(Problem) in try db.sessions.find(session.id) }
     }
 
+    @Test("Where an account signed in from is told from the newest on, since a moment")
+    func places() async throws {
+        try await withStore { db in
+            var sample = Sample()
+            let (user, other) = (sample.account(), sample.account())
+            for account in [user, other] { try await db.insert(account) }
+            let sessions = [
+                sample.session(of: user.id, address: "192.0.2.1"),
+                sample.session(of: other.id, address: "192.0.2.9"),
+                sample.session(of: user.id, address: "2001:db8::1"),
+                sample.session(of: user.id),
+            ]
+            for session in sessions {
+                try await db.write { db throws(Problem) in try db.sessions.insert(session) }
+            }
+            func networks(since moment: Timestamp, atMost most: Int = 9) async throws -> [String?] {
+                try await db.read { db throws(Problem) in
+                    try db.sessions.places(of: user.id, since: moment, atMost: most)
+                }.map(\.network)
+            }
+            #expect(try await networks(since: .epoch) == [nil, "2001:db8::/64", "192.0.2.1"])
+            #expect(try await networks(since: .epoch, atMost: 1) == [nil])
+            let second = sessions[2].createdAt
+            #expect(try await networks(since: second) == [nil, "2001:db8::/64"])
+        }
+    }
+
     @Test("Every field comes back as it was written")
     func roundTrip() async throws {
         try await withStore { db in

@@ -113,6 +113,9 @@ struct QueryCalls {
         add("sessions.isKnown") { db throws(Problem) in
             _ = try db.sessions.isKnown("192.0.2.1", to: user)
         }
+        add("sessions.places") { db throws(Problem) in
+            _ = try db.sessions.places(of: user, since: now, atMost: 9)
+        }
         add("sessions.prune") { db throws(Problem) in
             _ = try db.sessions.prune(endedBefore: now, atMost: 9)
         }
@@ -231,6 +234,9 @@ struct QueryCalls {
         }
         add("oneTimeTokens.hasLive") { db throws(Problem) in
             _ = try db.oneTimeTokens.hasLive(.setup, at: now)
+        }
+        add("oneTimeTokens.renew") { db throws(Problem) in
+            _ = try db.oneTimeTokens.renew([1], until: now)
         }
         add("oneTimeTokens.redeem") { db throws(Problem) in
             _ = try db.oneTimeTokens.redeem([1], purpose: .verify, at: now)
