@@ -110,6 +110,28 @@ def test_a_taken_address_is_told_to_its_owner_alone(start):
     newest(server, address, "You have an account already")
 
 
+def test_a_quota_is_told_once_each_time_it_fills_whoever_dies_meanwhile(start):
+    server = start(
+        server_public_url="https://id.example.com", limits_checkpoint_interval="50ms"
+    )
+    person = server.customer({"requests_per_month": 10, "tokens_per_day": 100})
+    key = server.make_key(person)["key"]
+    for _ in range(8):
+        ok(server.get("/gate", key))
+    near = newest(server, person.email, "80 % of your requests for this month used")
+    assert "10 a month" in near
+    server.kill()
+    server.start()
+    for _ in range(2):
+        ok(server.get("/gate", key))
+    newest(server, person.email, "All of your requests for this month used")
+    event = {"id": "1", "metric": "tokens", "value": 120}
+    ok(server.post("/usage/events", person, json=event))
+    newest(server, person.email, "All of your tokens for today used")
+    told = [m["Subject"] for m in server.mailbox(person.email) if "used" in m["Subject"]]
+    assert len(told) == 3
+
+
 def test_somebody_who_asks_for_links_gets_the_newest_and_nobody_a_mail(start):
     server = start(server_public_url="https://id.example.com")
     stranger, person = new_email("stranger"), server.person()

@@ -10,12 +10,25 @@ final class Gatekeeper: Sendable {
         /// A record with counts that the store does not have is never dropped from memory: loading
         /// it again would bring back counts from before.
         var places = Journal.Places()
+        /// Of quotas; what was told before a restart, the store knows.
+        var told = QuotaNotes()
+
+        /// What there is to tell.
+        fileprivate func news(of user: UserID, at now: Timestamp) -> [QuotaNews] {
+            customer.quotasToTell(at: now).compactMap { use in
+                guard let threshold = use.threshold, !told.has(use, threshold) else { return nil }
+                return QuotaNews(user: user, use: use, threshold: threshold)
+            }
+        }
     }
 
     private let store: any Database
     private let customers: LiveCache<UserID, Record>
     let journal: Journal
     private let rulesets = Rulesets()
+    /// Customers who used something and have not been looked at: is there news of their quotas?
+    private let noticed = Mutex<Set<UserID>>([])
+    private static let noticedMax = 10_000
     /// Called after a customer's plan has changed by time alone.
     private let didSettle: @Sendable (UserID) -> Void
 
@@ -206,6 +219,32 @@ final class Gatekeeper: Sendable {
             }
         }
         return (deltas, rates)
+    }
+
+    /// Looks at a customer with the next fold: they have used something.
+    func notice(_ user: UserID) {
+        noticed.withLock { if $0.count < Self.noticedMax { $0.insert(user) } }
+    }
+
+    /// Those who were noticed since, so many at a time.
+    func takeNoticed(atMost most: Int) -> [UserID] {
+        noticed.withLock { users in
+            let taken = Array(users.prefix(most))
+            users.subtract(taken)
+            return taken
+        }
+    }
+
+    /// What there is to tell of the quotas of customers in memory.
+    func news(of users: some Sequence<UserID>, at now: Timestamp) -> [QuotaNews] {
+        users.flatMap { user in customers.with(user) { $0.news(of: user, at: now) } ?? [] }
+    }
+
+    /// The store has it, for good.
+    func didTell(_ news: [QuotaNews]) {
+        for item in news {
+            customers.with(item.user) { $0.told.note(item.use, item.threshold) }
+        }
     }
 
     /// The store has what `unsaved` said of that part.

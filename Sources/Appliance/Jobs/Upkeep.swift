@@ -63,6 +63,9 @@ extension Appliance {
             try db.rateStates.prune(updatedBefore: now - Self.ratesKept, atMost: most)
         }
         try await prune { db throws(Problem) in
+            try db.quotaAlerts.prune(createdBefore: now - QuotaAlerts.kept, atMost: most)
+        }
+        try await prune { db throws(Problem) in
             try db.activity.prune(before: now - Activity.hoursKept, atMost: most)
         }
         try await inParts { () throws(Problem) in try await self.pruneAudit(at: now) }

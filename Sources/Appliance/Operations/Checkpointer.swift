@@ -45,6 +45,7 @@ extension Appliance {
     package func checkpoint(within budget: Duration? = nil) async throws(Problem) {
         try await turnstile.pass { () throws(Problem) in
             try await self.saveNotes()
+            try await self.tellNoticed()
             // A customer whose counts are not in the store stays in memory. Past half of what there
             // is room for, they have to go.
             let isCrowded =
@@ -61,17 +62,36 @@ extension Appliance {
 
     /// Folds the closing batch; false when time was up before its end.
     private func foldParts(until end: ContinuousClock.Instant?) async throws(Problem) -> Bool {
+        let now = clock.now()
         while let part = gatekeeper.journal.part(atMost: Self.customersOfPartMax) {
             if let end, ContinuousClock.now >= end { return false }
             let (deltas, rates) = gatekeeper.unsaved(part)
+            let news = gatekeeper.news(of: part.users, at: now)
             // After an outcome that nobody heard of the same part is folded again; the store knows.
             try await store.write { db throws(Problem) in
                 _ = try db.usage.fold(deltas, batch: part.batch, through: part.through)
                 try db.rateStates.save(rates)
+                try self.tell(news, db, at: now)
             }
             gatekeeper.didFold(part)
+            gatekeeper.didTell(news)
         }
         return true
+    }
+
+    /// Customers whose counts are in the store without a fold: of events and reservations.
+    private func tellNoticed() async throws(Problem) {
+        let now = clock.now()
+        let users = gatekeeper.takeNoticed(atMost: Self.customersOfPartMax)
+        let news = gatekeeper.news(of: users, at: now)
+        guard !news.isEmpty else { return }
+        do throws(Problem) {
+            try await store.write { db throws(Problem) in try self.tell(news, db, at: now) }
+        } catch {
+            for user in users { gatekeeper.notice(user) }
+            throw error
+        }
+        gatekeeper.didTell(news)
     }
 
     /// A power cut then loses no more than it does when every fold is whole.

@@ -93,6 +93,7 @@ extension Appliance {
             }
             throw error
         }
+        gatekeeper.notice(user)
         var answer = Answer.json { $0.reservation(held, .committed(amount: units, at: now)) }
         RateLimitFields.add(review.states, at: now, to: &answer.headers)
         return answer

@@ -41,6 +41,7 @@ extension Appliance {
                     }
                 }
             }
+            gatekeeper.notice(event.user)
         }
         return answer
     }

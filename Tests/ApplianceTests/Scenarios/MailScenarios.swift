@@ -78,6 +78,77 @@ struct MailScenarios {
         }
     }
 
+    @Test("a quota is told at 80 % and at 100 %, once, and not again after a restart")
+    func quota() async throws {
+        let folder = try TemporaryFolder()
+        let email = "ann@example.com"
+        @Sendable func use(
+            _ count: Int, _ server: TestServer, _ person: TestServer.Person
+        ) async throws {
+            for _ in 0..<count { _ = try await server.get("/gate", person.token) }
+            try await server.appliance.checkpoint()
+        }
+        let clock = FakeClock()
+        try await TestServer.run(folder: folder, clock: clock, configure: Self.quiet) {
+            server async throws in
+            let ann = try await server.person(email)
+            try await server.subscribe(ann, to: [("requests_per_month", 10)])
+            try await use(7, server, ann)
+            #expect(try await Self.subjects(server, email).count == 1)
+            try await use(1, server, ann)
+            try await use(1, server, ann)
+            let subjects = try await Self.subjects(server, email)
+            #expect(subjects.count == 2)
+            #expect(subjects.contains("80 % of your requests for this month used"))
+        }
+        try await TestServer.run(folder: folder, clock: clock, configure: Self.quiet) {
+            server async throws in
+            let ann = try TestServer.person(try await server.login(email), email)
+            _ = try await server.get("/usage", ann.token)
+            try await use(1, server, ann)
+            try await use(5, server, ann)
+            let subjects = try await Self.subjects(server, email)
+            #expect(subjects.count == 3)
+            #expect(subjects.contains("All of your requests for this month used"))
+            // The next month is another one.
+            clock.advance(.seconds(31 * 86_400))
+            let again = try TestServer.person(try await server.login(email), email)
+            try await use(10, server, again)
+            #expect(try await Self.subjects(server, email).count == 4)
+        }
+    }
+
+    @Test("what a customer's service reports is told too, whatever the plan allows past the limit")
+    func overage() async throws {
+        try await TestServer.run(configure: Self.quiet) { server async throws in
+            let ann = try await server.person()
+            let bound = JSON.object([
+                JSON.Member("limit", .integer(10)), JSON.Member("overage", .string("allow")),
+            ])
+            let now = server.clock.now
+            var random = SystemRandomNumberGenerator()
+            let plan = Plan(
+                id: ID(at: now, using: &random), slug: "metered", name: "Metered",
+                description: nil,
+                limits: try Limits(json: .object([JSON.Member("tokens_per_day", bound)])),
+                isSelfService: true, isDefault: false, createdAt: now, updatedAt: now)
+            _ = try await server.appliance.store.write { db throws(Problem) in
+                try db.plans.insert(plan)
+            }
+            _ = try await server.post(
+                "/subscribe", .object([JSON.Member("plan", .string("metered"))]), ann.token)
+            let event = JSON.object([
+                JSON.Member("id", .string("e1")), JSON.Member("metric", .string("tokens")),
+                JSON.Member("value", .integer(25)),
+            ])
+            #expect(try await server.post("/usage/events", event, ann.token).status == 200)
+            try await server.appliance.checkpoint()
+            let mails = try await server.mails(to: ann.email)
+            let mail = try #require(mails.first { $0.contains("All of your tokens for today") })
+            #expect(mail.contains("counted as overage"))
+        }
+    }
+
     @Test("a link lives an hour from when it is sent, however long the mail server was away")
     func lateLink() async throws {
         try await TestServer.run(configure: Self.quiet) { server async throws in

@@ -190,6 +190,12 @@ struct QueryCalls {
         let (user, now) = (user.id, sample.now)
         let delta = sample.delta(of: user, 1, key: sample.id())
         let rate = RateStates.Entry(subject: "user:a", name: "b", rate: RateLimiter())
+        add("quotaAlerts.insert") { db throws(Problem) in
+            _ = try db.quotaAlerts.insert(Sample.quotaUse(), of: user, threshold: .near, at: now)
+        }
+        add("quotaAlerts.prune") { db throws(Problem) in
+            _ = try db.quotaAlerts.prune(createdBefore: now, atMost: 9)
+        }
         add("usage.add") { db throws(Problem) in try db.usage.add([delta]) }
         add("usage.fold") { db throws(Problem) in _ = try db.usage.fold([delta], batch: 1) }
         add("usage.foldMark") { db throws(Problem) in _ = try db.usage.foldMark() }

@@ -10,7 +10,7 @@ struct CascadeTests {
     private static let gone: [String: Int64] = [
         "one_time_tokens": 1, "sessions": 1, "refresh_tokens": 1, "subscriptions": 1,
         "api_keys": 1, "usage_counters": 3, "usage_events": 1, "reservations": 1, "leases": 1,
-        "items": 1, "second_factors": 1, "recovery_codes": 1,
+        "items": 1, "second_factors": 1, "recovery_codes": 1, "quota_alerts": 1,
     ]
 
     /// Two users with one of everything each.
@@ -45,6 +45,8 @@ struct CascadeTests {
                 try db.secondFactors.setRecoveryCodes([[1]], of: account.id)
                 try db.items.insert(item)
                 _ = try db.usageEvents.record([event], at: now)
+                _ = try db.quotaAlerts.insert(
+                    Sample.quotaUse(), of: account.id, threshold: .near, at: now)
                 try db.reservations.insert(reservation)
                 _ = try db.leases.insert(
                     lease, of: account.id, key: nil, resource: "jobs", at: now,

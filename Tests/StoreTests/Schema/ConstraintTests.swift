@@ -23,6 +23,7 @@ struct ConstraintTests {
         "plans": ["self_service": ["2"], "is_default": ["2"]],
         "subscriptions": ["status": ["'paused'", "''"]],
         "usage_counters": ["granularity": ["'week'", "''"], "value": ["-1"]],
+        "quota_alerts": ["granularity": ["'hour'", "''"], "threshold": ["0", "90"]],
         "usage_events": ["value": ["-1"]],
         "reservations": [
             "state": ["'lost'", "''"], "amount": ["-1"], "settled_amount": ["-1"],

@@ -133,6 +133,12 @@ struct GoodRow: Sendable {
                 ("granularity", "'day'"), ("period", "'2026-11-23'"), ("name", "'sign_ins'"),
                 ("value", "1"),
             ]),
+        GoodRow(
+            table: "quota_alerts",
+            values: [
+                ("user_id", "'u'"), ("metric", "'requests'"), ("granularity", "'month'"),
+                ("period", "'2026-11'"), ("threshold", "80"), ("created_at", "1"),
+            ]),
         GoodRow(table: "installation", values: [("name", "'a'"), ("value", "''")]),
     ]
 

@@ -11,7 +11,7 @@ struct SchemaTests {
         "refresh_tokens", "api_keys", "plans",
         "subscriptions", "usage_counters", "usage_events", "reservations", "leases",
         "idempotency_keys", "rate_states", "items", "audit_logs", "installation",
-        "activity", "jobs", "schedules",
+        "activity", "quota_alerts", "jobs", "schedules",
     ]
 
     private static let indexes: Set<String> = [
@@ -24,7 +24,7 @@ struct SchemaTests {
         "rate_states_by_age", "items_by_user", "audit_logs_by_actor", "audit_logs_by_target",
         "audit_logs_by_action", "users_inactive", "subscriptions_active_by_plan",
         "jobs_due", "jobs_unique", "jobs_by_state", "jobs_by_kind",
-        "jobs_unfinished", "schedules_by_next", "usage_counters_of_keys",
+        "jobs_unfinished", "schedules_by_next", "usage_counters_of_keys", "quota_alerts_by_age",
     ]
 
     /// Column by column what docs/data.md calls unique beside the primary keys.

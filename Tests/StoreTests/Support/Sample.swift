@@ -57,6 +57,14 @@ struct Sample {
             issuedAt: now, expiresAt: session.expiresAt)
     }
 
+    /// Of this month.
+    static func quotaUse(
+        _ metric: String = "requests", window: Window = .month, index: Int64 = 682
+    ) -> QuotaUse {
+        QuotaUse(
+            metric: metric, window: window, index: index, used: 9, bound: 10, allowsOverage: false)
+    }
+
     mutating func key(of user: UserID, expiresAt: Timestamp? = nil) -> APIKey {
         let text = APIKeyText.random(using: &random)
         return APIKey(
