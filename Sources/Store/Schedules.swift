@@ -19,8 +19,8 @@ package struct Schedules {
         package let lastState: Job.State?
     }
 
-    /// Keeps a schedule. One that stands there as it is goes on: what came due while no process ran
-    /// is still due. One that is new or was changed begins at `nextAt`, and so does one that a clock
+    /// Keeps a schedule. One that stands there as it is goes on: what came due while none ran is
+    /// still due. One that is new or was changed begins at `nextAt`, and so does one that a clock
     /// which ran ahead has put off beyond that.
     package func set(_ name: String, spec: String, nextAt: Timestamp) throws(Problem) {
         try db.execute(

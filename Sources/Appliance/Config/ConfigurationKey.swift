@@ -169,7 +169,6 @@ extension ConfigurationKey {
         integer("backup.keep_weekly", 0...1000, \.backup.keep.weekly),
         integer("backup.keep_monthly", 0...1000, \.backup.keep.monthly),
         bool("backup.before_migration", \.backup.beforeMigration),
-        timeOfDay("jobs.drill", \.backup.drillAt),
     ]
 
     private static let auth: [ConfigurationKey] = [
@@ -249,6 +248,7 @@ extension ConfigurationKey {
         schedule("jobs.clean_up", \.jobs.cleanUp),
         schedule("jobs.rotate_signing_key", \.jobs.rotateSigningKey),
         schedule("jobs.roll_up_usage", \.jobs.rollUpUsage),
+        timeOfDay("jobs.drill", \.backup.drillAt),
     ]
 
     private static func schedule(

@@ -85,8 +85,8 @@ private struct EnglishWords {
             [
                 .paragraph(
                     "An administrator of \(service) made an account with this address. "
-                        + "Open this link within \(days == 1 ? "a day" : "\(days) days") to choose a "
-                        + "password:"),
+                        + "Open this link within \(days == 1 ? "a day" : "\(days) days") to "
+                        + "choose a password:"),
                 .action(label: "Choose a password", url: link),
                 .paragraph(
                     "If it is too late for that, ask for a new password with this address at "

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Appliance
 
-@Suite("The job runner")
+@Suite("The job runner", .timeLimit(.minutes(2)))
 struct JobRunnerTests {
     @Test("What is enqueued runs at once, with what it was given, and is done")
     func atOnce() async throws {

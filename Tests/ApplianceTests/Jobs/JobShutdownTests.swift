@@ -5,7 +5,7 @@ import Testing
 
 @testable import Appliance
 
-@Suite("Leases and the end of the job runner")
+@Suite("Leases and the end of the job runner", .timeLimit(.minutes(2)))
 struct JobShutdownTests {
     private let began = Signal()
     private let go = Signal()

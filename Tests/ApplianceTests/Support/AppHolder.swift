@@ -77,12 +77,6 @@ struct AppHolder: Sendable {
     }
 
     func mails(about subject: String) async throws -> Int {
-        await server.appliance.mailbox.flush()
-        let folder = "\(server.folder.path)/mailbox"
-        return try FolderListing.files(in: folder).count { name in
-            let bytes = try SafeFile.read("\(folder)/\(name)", bytesMax: 1 << 20)
-            let text = String(decoding: bytes, as: UTF8.self)
-            return text.contains("To: \(person.email)") && text.contains("Subject: \(subject)")
-        }
+        try await server.mails(to: "\(person.email)").count { $0.contains("Subject: \(subject)") }
     }
 }

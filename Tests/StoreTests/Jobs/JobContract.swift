@@ -105,7 +105,7 @@ struct JobContract {
             let queue = JobQueue(db: db)
             #expect(try await queue.enqueue(key: "a") != nil)
             #expect(try await queue.enqueue(key: "a") == nil)
-            #expect(try await queue.enqueue(key: "b") != nil)
+            #expect(try await queue.enqueue(key: "b", in: 1) != nil)
             let claim = try #require(try await queue.claim(atMost: 1).first)
             #expect(try await queue.enqueue(key: "a") == nil)
             #expect(try await queue.complete(claim))
