@@ -30,6 +30,9 @@ PASSWORD = "correct horse battery staple"
 CONNECTIONS = 64
 RATE = 5000  # requests a second, for the tail latency
 TICKS = os.sysconf("SC_CLK_TCK")
+# With --apart: what a command of a server, and one of the load generator, begins with.
+SERVER: list[str] = []
+CLIENT: list[str] = []
 
 
 @dataclass
@@ -48,7 +51,7 @@ class Case:
 def start(*command: str | Path, **settings: str) -> subprocess.Popen:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GATEHOUSE_")}
     return subprocess.Popen(
-        [str(word) for word in command], env=environment | settings, cwd="/",
+        SERVER + [str(word) for word in command], env=environment | settings, cwd="/",
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
 
@@ -86,7 +89,7 @@ def cpu_seconds(process: subprocess.Popen) -> float:
 
 
 def measure(case: Case, seconds: int) -> None:
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency"]
+    command = [*CLIENT, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency"]
     command += ["-H", case.header] if case.header else []
     command += ["-s", case.script] if case.script else []
     before = cpu_seconds(case.server)
@@ -107,7 +110,7 @@ def at_rate(case: Case, seconds: int) -> str:
     """The tail at a fixed rate, which a saturated server cannot show."""
     # Each worker sends at the tick of a clock of its own: many of them would send in one burst.
     workers = 10
-    command = ["hey", "-z", f"{seconds}s", "-c", str(workers), "-q", str(RATE // workers)]
+    command = [*CLIENT, "hey", "-z", f"{seconds}s", "-c", str(workers), "-q", str(RATE // workers)]
     command += ["-H", case.header] if case.header else []
     text = subprocess.run([*command, case.url], capture_output=True, text=True, check=True).stdout
     rate = re.search(r"Requests/sec:\s+([\d.]+)", text)[1]
@@ -195,7 +198,7 @@ def warm(url: str, keys: Path, count: int) -> float:
     length = 5 + count // 10_000
     while asked < count:
         text = subprocess.run(
-            ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{length}s",
+            [*CLIENT, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{length}s",
              "-s", str(script(keys, count)), url],
             capture_output=True, text=True, check=True,
         ).stdout  # fmt: skip
@@ -259,7 +262,15 @@ if __name__ == "__main__":
     parser.add_argument(
         "--active", type=int, default=0, help="of whom so many are asked for (default: all)"
     )
+    parser.add_argument(
+        "--apart", action="store_true",
+        help="servers on the first core, the load generator on the second: then rates are the "
+        "servers' own",
+    )  # fmt: skip
     arguments = parser.parse_args()
+    if arguments.apart:
+        SERVER += ["taskset", "--cpu-list", "0"]
+        CLIENT += ["taskset", "--cpu-list", "1"]
     if arguments.customers:
         customers(
             arguments.customers, arguments.active, arguments.rounds, arguments.seconds
