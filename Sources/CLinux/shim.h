@@ -1,11 +1,13 @@
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
+// Never _GNU_SOURCE here: it changes types that Swift's Glibc module has too, and a clean build then
+// refuses the two.
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 // Calls that Swift's Glibc module does not show, or that are variadic.
 
@@ -21,12 +23,12 @@ static inline long long gatehouse_free_bytes(const char *path) {
     return statfs(path, &about) == 0 ? (long long)about.f_bavail * about.f_bsize : -1;
 }
 
-/** Writes to the disk what the file's pages have in memory, and waits for it; no metadata (fsync(2) is
- * for that), and so no journal of the file system either. */
+/** Writes to the disk what the file's pages have in memory, and waits for it; no metadata (fsync(2)
+ * is for that), and so no journal of the file system either. */
 static inline int gatehouse_flush_pages(int descriptor) {
-    return sync_file_range(descriptor, 0, 0,
-                           SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
-                               SYNC_FILE_RANGE_WAIT_AFTER);
+    return (int)syscall(SYS_sync_file_range, descriptor, (long long)0, (long long)0,
+                        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                            SYNC_FILE_RANGE_WAIT_AFTER);
 }
 
 /** Gives back the memory of a file's pages that are on the disk. */
