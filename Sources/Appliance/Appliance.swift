@@ -42,6 +42,8 @@ package final class Appliance: Sendable {
     let turnstiles = Turnstile.Row()
     /// One backup at a time.
     let backupRun = BackupRun()
+    /// One nightly job at a time.
+    let nights = Turnstile()
 
     /// Nothing is listening yet and nothing runs in the background: `serve` does both.
     package init(
@@ -164,8 +166,7 @@ package final class Appliance: Sendable {
         onListening: @escaping @Sendable (any Channel) async -> Void
     ) -> [any Service] {
         [
-            Checkpointer(appliance: self), jobRunner(), BackupSchedule(appliance: self),
-            ControlListener(appliance: self),
+            Checkpointer(appliance: self), jobRunner(), ControlListener(appliance: self),
             listener(sockets: sockets, onListening: onListening),
         ] + (tls.map { [TLSWatch(files: $0, clock: clock)] } ?? [])
     }

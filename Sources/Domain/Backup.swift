@@ -130,6 +130,9 @@ package struct TimeOfDay: Equatable, Sendable, LosslessStringConvertible {
         "\(hour < 10 ? "0" : "")\(hour):\(minute < 10 ? "0" : "")\(minute)"
     }
 
+    /// Each day at this time, as `Schedule` reads it.
+    package var schedule: String { "\(minute) \(hour) * * *" }
+
     /// The last moment at or before `now` when it was this time.
     package func last(before now: Timestamp) -> Timestamp {
         let offset = Int64(hour * 60 + minute) * 60_000

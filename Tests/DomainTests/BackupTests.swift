@@ -141,6 +141,18 @@ struct TimeOfDayTests {
         }
     }
 
+    @Test("As a schedule it comes each day at that time")
+    func schedule() throws {
+        let schedule = try Schedule(try #require(TimeOfDay("23:05")).schedule)
+        for (now, expected) in [
+            ("2026-11-25T23:04:59.999Z", "2026-11-25T23:05:00.000Z"),
+            ("2026-11-25T23:05:00.000Z", "2026-11-26T23:05:00.000Z"),
+        ] {
+            let next = schedule.next(after: try #require(Timestamp(now)))
+            #expect(next?.description == expected)
+        }
+    }
+
     @Test("HH:MM and nothing else", arguments: ["24:00", "3:00", "03:60", "03.00", "+3:00", ""])
     func refused(text: String) { #expect(TimeOfDay(text) == nil) }
 

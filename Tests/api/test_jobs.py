@@ -18,8 +18,12 @@ JOB = {
     "finished_at",
 }  # fmt: skip
 SCHEDULE = {"name", "spec", "next_at", "last_at", "last_state"}
-KINDS = ["clean_up", "expire_subscriptions", "roll_up_usage", "rotate_signing_key"]
-NEVER = {f"jobs_{kind}": "" for kind in KINDS}
+SPECS = {
+    "back_up": "0 3 * * *", "clean_up": "@every 5m", "drill": "30 4 * * *",
+    "expire_subscriptions": "@every 1m", "roll_up_usage": "30 3 * * *",
+    "rotate_signing_key": "@every 1h",
+}  # fmt: skip
+NEVER = {f"jobs_{kind}": "" for kind in SPECS if kind != "back_up"} | {"backup_at": ""}
 DAY = 86_400_000
 
 
@@ -139,10 +143,29 @@ def test_support_may_not_retry_and_what_is_not_there_is_not_found(start):
 
 def test_the_schedules_of_the_configuration_are_shown(server):
     schedules = ok(server.get("/admin/jobs/schedules", server.admin()))["items"]
-    assert [schedule["name"] for schedule in schedules] == KINDS
     for schedule in schedules:
         assert set(schedule) == SCHEDULE and TIME.fullmatch(schedule["next_at"])
-    assert [s["spec"] for s in schedules] == ["@every 5m", "@every 1m", "30 3 * * *", "@every 1h"]
+    assert [(s["name"], s["spec"]) for s in schedules] == list(SPECS.items())
+
+
+def test_the_nightly_backup_and_its_drill_are_jobs(start):
+    server = start(**NEVER | {"backup_at": "12:00", "jobs_drill": "12:00"})
+    server.admin()
+    server.stop()
+    with store_of(server) as store:
+        yesterday = now() - 2 * DAY
+        assert store.execute("UPDATE schedules SET next_at = ?", [yesterday]).rowcount == 2
+        slots = "UPDATE installation SET value = '2026-01-01T00:00:00.000Z' WHERE name = ?"
+        for name in ("backup_slot", "drill_slot"):
+            assert store.execute(slots, [name]).rowcount == 1
+    server.start()
+
+    def jobs():
+        found = ok(server.get("/admin/jobs", server.admin()))["items"]
+        return sorted((job["kind"], job["state"]) for job in found)
+
+    eventually(lambda: jobs() == [("back_up", "done"), ("drill", "done")])
+    assert len(ok(server.get("/admin/backups", server.admin()))["items"]) == 1
 
 
 def test_a_schedule_runs_its_job_again_and_again(start):

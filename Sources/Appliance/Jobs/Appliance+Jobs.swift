@@ -23,15 +23,16 @@ extension Appliance {
                 try await self.rollUpUsage(at: run.now)
                 return .done
             },
-        ]
+        ] + nightlyHandlers
     }
 
     /// What comes again by itself, and when; an empty schedule never does.
     private var schedules: [(kind: JobKind<NoPayload>, spec: String)] {
-        let jobs = configuration.jobs
+        let (jobs, backup) = (configuration.jobs, configuration.backup)
         return [
             (.expireSubscriptions, jobs.expireSubscriptions), (.cleanUp, jobs.cleanUp),
             (.rotateSigningKey, jobs.rotateSigningKey), (.rollUpUsage, jobs.rollUpUsage),
+            (.backUp, backup.at?.schedule ?? ""), (.drill, backup.drillAt?.schedule ?? ""),
         ]
     }
 
@@ -66,6 +67,7 @@ extension Appliance {
             for (name, spec, next) in wanted {
                 try db.schedules.set(name, spec: spec, nextAt: next)
             }
+            try self.beginNights(db, at: now)
             return isAlone ? try db.jobs.takeBack(ofEverybody: true, at: now) : 0
         }
         if taken > 0 {

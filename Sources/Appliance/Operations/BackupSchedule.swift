@@ -1,43 +1,68 @@
 import Domain
 import Logging
-import ServiceLifecycle
 import Store
 
-/// Makes the nightly backup and the nightly drill when they are due.
-struct BackupSchedule: Service {
-    let appliance: Appliance
+extension JobKind where Payload == NoPayload {
+    static var backUp: JobKind { JobKind("back_up", .nightly) }
+    static var drill: JobKind { JobKind("drill", .nightly) }
+}
 
-    private static let interval: Duration = .seconds(60)
-    /// A disk that is full is full for a while: a copy of the store each minute would help nobody.
-    private static let pauseAfterFailure: Duration = .seconds(3600)
+extension JobTerms {
+    /// A disk that is full is full for a while, and a copy of the store each minute would help
+    /// nobody: tried again after a quarter of an hour at the soonest and an hour at the latest, and
+    /// dead after half a day, when the next night is near. Half a day is also what one try may
+    /// take: a store of a terabyte at 25 MB/s.
+    fileprivate static let nightly: JobTerms = {
+        var terms = JobTerms()
+        terms.attemptsMax = 24
+        terms.backoff = Backoff(base: .seconds(900), cap: .seconds(3600))
+        terms.timeout = .seconds(12 * 3600)
+        return terms
+    }()
+}
 
-    func run() async throws {
-        await cancelWhenGracefulShutdown {
-            // A start has enough to do: a night that was missed waits a minute more.
-            var wait = Self.interval
-            while !Task.isCancelled {
-                do { try await Task.sleep(for: wait) } catch { break }
-                wait = await work() ? Self.interval : Self.pauseAfterFailure
+/// The nightly backup and the nightly drill: what the jobs do, and what they can be sure of.
+extension Appliance {
+    private static let pauseAfterFailure: Duration = .seconds(900)
+
+    var nightlyHandlers: [JobHandler] {
+        [
+            JobHandler(.backUp) { run throws(Problem) in
+                try await self.byNight { _ = try await self.scheduledBackup(at: run.now) }
+            },
+            // One that fails in its result has been tried: that is kept, and the night is done.
+            JobHandler(.drill) { run throws(Problem) in
+                try await self.byNight { _ = try await self.scheduledDrill(at: run.now) }
+            },
+        ]
+    }
+
+    /// One at a time, since each wants room for another copy of the store: after days without the
+    /// daemon both are due at once.
+    private func byNight(_ work: () async throws -> Void) async throws(Problem) -> JobOutcome {
+        try await nights.pass { () throws(Problem) in
+            do {
+                try await work()
+                return .done
+            } catch {
+                let refusal = CommandRefusal(error) ?? CommandRefusal(.failed, "\(error)")
+                var problem = Problem(.unavailable, refusal.line)
+                problem.retryAfter = Self.pauseAfterFailure
+                throw problem
             }
         }
     }
 
-    /// False when something failed; the log has it by then.
-    private func work() async -> Bool {
-        do {
-            _ = try await appliance.scheduledBackup(at: appliance.clock.now())
-            _ = try await appliance.scheduledDrill(at: appliance.clock.now())
-            return true
-        } catch {
-            let refusal = CommandRefusal(error) ?? CommandRefusal(.failed, "\(error)")
-            appliance.logger.error(
-                "the backup schedule failed", metadata: ["cause": "\(refusal.line)"])
-            return false
+    /// The nights of a store that had none begin now.
+    func beginNights(_ db: any Connection, at now: Timestamp) throws(Problem) {
+        let backup = configuration.backup
+        for (at, slot) in [(backup.at, BackupSlot.backup), (backup.drillAt, BackupSlot.drill)]
+        where at != nil {
+            guard try db.installation.value(slot) == nil else { continue }
+            try db.installation.set(slot, now.description)
         }
     }
-}
 
-extension Appliance {
     /// What the schedule was last kept up to, in the `installation` table.
     enum BackupSlot {
         static let backup = "backup_slot"
@@ -51,13 +76,12 @@ extension Appliance {
     /// Makes the backup of the last `backup.at` that has passed, unless it is there, and lets
     /// retention have its way. Whoever calls it, and however often: each night has one.
     ///
-    /// - Returns: what was made; nil when nothing was due. A store's first call makes none: its
-    ///   nights begin then.
+    /// - Returns: what was made; nil when nothing was due.
     /// - Throws: `CommandRefusal`, `Problem`. It is due until it was made.
     func scheduledBackup(at now: Timestamp) async throws -> BackupMade? {
         guard let at = configuration.backup.at else { return nil }
         let slot = at.last(before: now)
-        guard try await isDue(slot, BackupSlot.backup, at: now) else { return nil }
+        guard try await isDue(slot, BackupSlot.backup) else { return nil }
         let made = try await backUp(
             BackupOrder(), by: .system, spare: Self.spareTimes, at: now
         ) { db, _ throws(Problem) in
@@ -67,15 +91,9 @@ extension Appliance {
         return made
     }
 
-    private func isDue(
-        _ slot: Timestamp, _ name: String, at now: Timestamp
-    ) async throws(Problem) -> Bool {
+    private func isDue(_ slot: Timestamp, _ name: String) async throws(Problem) -> Bool {
         let last = try await store.read { db throws(Problem) in try db.installation.value(name) }
-        if let last = last.flatMap({ Timestamp($0) }) { return last < slot }
-        try await store.write { db throws(Problem) in
-            try db.installation.set(name, now.description)
-        }
-        return false
+        return last.flatMap { Timestamp($0) }.map { $0 < slot } ?? true
     }
 
     /// Deletes the backups in `backup.directory` that `backup.keep_*` no longer keeps.
@@ -123,7 +141,7 @@ extension Appliance {
     func scheduledDrill(at now: Timestamp) async throws -> DrillResult? {
         guard let at = configuration.backup.drillAt else { return nil }
         let slot = at.last(before: now)
-        guard try await isDue(slot, BackupSlot.drill, at: now),
+        guard try await isDue(slot, BackupSlot.drill),
             let path = BackupCheck.newest(in: backupFolder.path)
         else { return nil }
         let (configuration, clock) = (configuration, clock)

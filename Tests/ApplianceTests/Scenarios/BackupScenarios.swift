@@ -5,7 +5,7 @@ import Testing
 
 @testable import Appliance
 
-@Suite("Backups by the clock")
+@Suite("Backups by the clock", .timeLimit(.minutes(2)))
 struct BackupScenarios {
     private static func actions(_ server: TestServer) async throws -> [String] {
         try await server.appliance.store.read { db throws(Problem) in
@@ -31,29 +31,100 @@ struct BackupScenarios {
         server.appliance.backupFolder.names()
     }
 
-    private static func advanceToNight(_ server: TestServer, nights: Int = 1) {
-        server.clock.advance(.seconds(Int64(nights) * 86_400))
+    /// Turns the clock to that time, which it is next, and returns when the runner has done what
+    /// came due; nothing announces the end of a job.
+    private static func run(_ kind: String, on server: TestServer, at time: String) async throws {
+        let at = try #require(TimeOfDay(time))
+        server.clock.advance(at.last(before: server.clock.now) + day - server.clock.now)
+        try await isDone(kind, on: server)
     }
 
-    @Test("Each night has one backup, however often it is asked for; a new store waits for it")
+    private static let day: Duration = .seconds(86_400)
+
+    private static func isDone(_ kind: String, on server: TestServer) async throws {
+        while true {
+            let entry = try await server.appliance.store.read { db throws(Problem) in
+                try db.schedules.list().first { $0.name == kind }
+            }
+            let schedule = try #require(entry)
+            if schedule.nextAt > server.clock.now, schedule.lastState == .done { return }
+            try await Task.sleep(for: .milliseconds(2))
+        }
+    }
+
+    private static func backUp(on server: TestServer) async throws {
+        try await Self.run("back_up", on: server, at: "03:00")
+    }
+
+    private static func drill(on server: TestServer) async throws {
+        try await Self.run("drill", on: server, at: "04:30")
+    }
+
+    @Test("Each night has one backup, at its time; a new store waits for it")
     func nightly() async throws {
-        try await TestServer.run { server async throws in
+        try await Self.run { _ in
+        } body: { server async throws in
             let appliance = server.appliance
+            // Whoever asks besides, and however often: each night has one.
             #expect(try await appliance.scheduledBackup(at: server.clock.now) == nil)
-            #expect(Self.names(server).isEmpty)
             for night in 1...3 {
-                Self.advanceToNight(server)
-                let made = try #require(try await appliance.scheduledBackup(at: server.clock.now))
-                #expect(made.manifest.createdAt == server.clock.now)
+                try await Self.backUp(on: server)
+                let made = try #require(Self.names(server).first.flatMap { BackupName($0) })
+                #expect(made.madeAt == server.clock.now)
+                #expect("\(made.madeAt)".hasSuffix("T03:00:00.000Z"))
                 #expect(try await appliance.scheduledBackup(at: server.clock.now) == nil)
                 #expect(Self.names(server).count == night)
             }
-            // Days without the daemon: one is made for all of them.
-            Self.advanceToNight(server, nights: 5)
-            #expect(try await appliance.scheduledBackup(at: server.clock.now) != nil)
-            #expect(try await appliance.scheduledBackup(at: server.clock.now) == nil)
             let made = try await Self.actions(server)
-            #expect(made == Array(repeating: "backup.made system", count: 4))
+            #expect(made == Array(repeating: "backup.made system", count: 3))
+        }
+    }
+
+    @Test("Nights without the daemon are made up for once, at its next start")
+    func missed() async throws {
+        let (folder, clock) = (try TemporaryFolder(), FakeClock())
+        func start(_ body: @Sendable @escaping (TestServer) async throws -> Void) async throws {
+            try await TestServer.run(
+                folder: folder, clock: clock,
+                configure: { $0.backup = Configuration.Backup() }, body)
+        }
+        try await start { server async throws in #expect(Self.names(server).isEmpty) }
+        clock.advance(Self.day * 5)
+        for _ in 0..<2 {
+            try await start { server async throws in
+                try await Self.isDone("back_up", on: server)
+                try await Self.isDone("drill", on: server)
+                let names = Self.names(server)
+                #expect(names.compactMap { BackupName($0)?.madeAt } == [clock.now])
+            }
+        }
+    }
+
+    @Test("A night that fails is tried again within the hour, with its line as the error")
+    func refused() async throws {
+        try await Self.run {
+            $0.keyFile = "/nowhere/backup.key"
+        } body: { server async throws in
+            func job() async throws -> Job? {
+                try await server.appliance.store.read { db throws(Problem) in
+                    try db.jobs.list(Jobs.Filter(kind: "back_up"), Page(limit: 1)).first
+                }
+            }
+            let at = try #require(TimeOfDay("03:00"))
+            server.clock.advance(at.last(before: server.clock.now) + Self.day - server.clock.now)
+            for attempt in Int64(1)...3 {
+                var found = try await job()
+                while found?.state != .queued || found?.attempts != attempt {
+                    try await Task.sleep(for: .milliseconds(2))
+                    found = try await job()
+                }
+                let failed = try #require(found)
+                #expect(failed.lastError?.contains("/nowhere/backup.key") == true)
+                let wait = failed.runAt - server.clock.now
+                #expect(wait >= .seconds(900) && wait <= .seconds(3600))
+                server.clock.advance(wait)
+            }
+            #expect(Self.names(server).isEmpty)
         }
     }
 
@@ -63,11 +134,13 @@ struct BackupScenarios {
             $0.at = nil
             $0.drillAt = nil
         } body: { server async throws in
-            for _ in 0..<3 {
-                #expect(try await server.appliance.scheduledBackup(at: server.clock.now) == nil)
-                #expect(try await server.appliance.scheduledDrill(at: server.clock.now) == nil)
-                Self.advanceToNight(server)
+            let schedules = try await server.appliance.store.read { db throws(Problem) in
+                try db.schedules.list().map(\.name)
             }
+            #expect(!schedules.contains("back_up") && !schedules.contains("drill"))
+            server.clock.advance(Self.day)
+            #expect(try await server.appliance.scheduledBackup(at: server.clock.now) == nil)
+            #expect(try await server.appliance.scheduledDrill(at: server.clock.now) == nil)
         }
     }
 
@@ -77,9 +150,7 @@ struct BackupScenarios {
             $0.keep = Self.daily(2)
         } body: { server async throws in
             let appliance = server.appliance
-            _ = try await appliance.scheduledBackup(at: server.clock.now)
-            Self.advanceToNight(server)
-            _ = try await appliance.scheduledBackup(at: server.clock.now)
+            try await Self.backUp(on: server)
             let folder = appliance.backupFolder.path
             // Named by somebody, and one of our name that cannot be read.
             let first = try #require(Self.names(server).first)
@@ -87,10 +158,7 @@ struct BackupScenarios {
             try SafeFile.write(bytes, to: "\(folder)/before-the-move.ghb")
             let cut = "gatehouse-20200101T000000.000Z.ghb"
             try SafeFile.write(Array(bytes.dropLast()), to: "\(folder)/\(cut)")
-            for _ in 0..<3 {
-                Self.advanceToNight(server)
-                _ = try await appliance.scheduledBackup(at: server.clock.now)
-            }
+            for _ in 0..<3 { try await Self.backUp(on: server) }
             let names = Self.names(server)
             #expect(names.count == 4)
             #expect(names.contains("before-the-move.ghb") && names.contains(cut))
@@ -103,17 +171,15 @@ struct BackupScenarios {
 
     @Test("A drill restores the newest once a night and keeps what became of it")
     func drill() async throws {
-        try await TestServer.run { server async throws in
+        try await Self.run { _ in
+        } body: { server async throws in
             let appliance = server.appliance
-            #expect(try await appliance.scheduledBackup(at: server.clock.now) == nil)
-            #expect(try await appliance.scheduledDrill(at: server.clock.now) == nil)
-            Self.advanceToNight(server)
-            let made = try #require(try await appliance.scheduledBackup(at: server.clock.now))
-            server.clock.advance(.seconds(3600))
-            let result = try #require(try await appliance.scheduledDrill(at: server.clock.now))
+            try await Self.backUp(on: server)
+            try await Self.drill(on: server)
+            let result = try #require(try await appliance.drills().first)
             #expect(result.failure == nil)
-            #expect(result.name == made.name)
-            #expect(result.age == .seconds(3600))
+            #expect([result.name] == Self.names(server))
+            #expect(result.age == .seconds(5400))
             #expect(try await appliance.scheduledDrill(at: server.clock.now) == nil)
             #expect(try await appliance.drills() == [result])
             let left = try FolderListing.files(in: server.folder.path)
@@ -127,22 +193,20 @@ struct BackupScenarios {
             $0.keep = Self.daily(1)
         } body: { server async throws in
             let appliance = server.appliance
-            _ = try await appliance.scheduledBackup(at: server.clock.now)
-            _ = try await appliance.scheduledDrill(at: server.clock.now)
-            Self.advanceToNight(server)
-            let good = try #require(try await appliance.scheduledBackup(at: server.clock.now))
-            Self.advanceToNight(server)
-            let order = BackupOrder()
-            let bad = try await appliance.backUp(order, by: .shell, at: server.clock.now)
+            try await Self.backUp(on: server)
+            let good = try #require(Self.names(server).first)
+            server.clock.advance(.seconds(60))
+            let bad = try await appliance.backUp(BackupOrder(), by: .shell, at: server.clock.now)
             // Its head still reads: only a drill can tell.
             var bytes = try SafeFile.read(bad.path, bytesMax: 1 << 24)
             bytes[bytes.count - 100] ^= 1
             try SafeFile.write(bytes, to: bad.path)
-            let result = try #require(try await appliance.scheduledDrill(at: server.clock.now))
+            try await Self.drill(on: server)
+            let result = try #require(try await appliance.drills().first)
             #expect(result.name == bad.name)
             #expect(result.failure?.contains("damaged") == true)
             #expect(try await appliance.applyRetention(at: server.clock.now).isEmpty)
-            #expect(Self.names(server) == [bad.name, good.name])
+            #expect(Self.names(server) == [bad.name, good])
         }
     }
 

@@ -35,6 +35,9 @@ struct TestServer: Sendable {
         configuration.dataDirectory = folder.path
         configuration.server.listen.port = 0
         configuration.auth.argon2Threads = 2
+        // Most tests turn the clock for another reason, and no night has to copy their store.
+        configuration.backup.at = nil
+        configuration.backup.drillAt = nil
         configure(&configuration)
         let store = try configuration.openStore()
         defer { store.close() }
