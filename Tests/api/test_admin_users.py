@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+import contextlib
+import sqlite3
+import uuid
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
 from checks import SESSION, USER
-from checks import invalid, ok, problem, unauthorized
+from checks import eventually, invalid, ok, problem, unauthorized
 from gatehouse import new_email, new_password
 
 
@@ -141,6 +144,7 @@ def test_the_dashboard_counts_what_happened(start):
     assert totals["requests_allowed_today"] == 2 and totals["requests_refused_today"] == 4
     assert totals["requests_month"] == 2 and totals["subscriptions_active"] == 3
     assert totals["store_bytes"] > 0 and totals["backup_at"] is None
+    assert totals["drill_at"] is None and totals["drill_ok"] is None
     assert stats["refusals"] == [{"code": "quota_exceeded", "today": 4, "days_30": 4}]
     assert {row["plan"]: row["active"] for row in stats["subscriptions"]}["free"] == 2
     [top] = stats["top_users"]
@@ -156,7 +160,37 @@ def test_the_dashboard_counts_what_happened(start):
     assert line(stats, "sign_ins", "day")[-1]["period"] == now.strftime("%Y-%m-%d")
 
     assert server.command("backup").returncode == 0
+    assert totals["jobs_dead"] == 0
     assert ok(server.get("/admin/stats", admin))["at"] == stats["at"]  # kept for 5 s
     server.restart()
     totals = ok(server.get("/admin/stats", server.again(admin)))["totals"]
     assert totals["backup_age_seconds"] >= 0 and totals["requests_refused_today"] == 4
+
+
+def test_the_dashboard_tells_of_jobs_and_of_the_last_drill(start):
+    kinds = ("clean_up", "expire_subscriptions", "roll_up_usage", "rotate_signing_key")
+    server = start(jobs_drill="12:00", backup_at="", **{f"jobs_{kind}": "" for kind in kinds})
+    server.admin()
+    assert server.command("backup").returncode == 0
+    server.stop()
+    far = 4_000_000_000_000
+    job = "INSERT INTO jobs (id, kind, payload_json, state, run_at, attempts, attempts_max, "
+    job += "created_at, finished_at) VALUES (?, 'clean_up', '{}', ?, ?, 0, 5, 0, ?)"
+    with contextlib.closing(sqlite3.connect(server.database())) as store, store:
+        for state, finished in [("queued", None), ("dead", far), ("dead", far)]:
+            store.execute(job, (str(uuid.uuid4()), state, far, finished))
+        store.execute("UPDATE schedules SET next_at = 0 WHERE name = 'drill'")
+        store.execute("UPDATE installation SET value = '' WHERE name = 'drill_slot'")
+    begin = datetime.now(timezone.utc)
+    server.start()
+
+    def drilled():
+        answer = server.get("/admin/jobs", server.admin(), params={"kind": "drill"})
+        return [job["state"] for job in ok(answer)["items"]] == ["done"]
+
+    eventually(drilled)
+    totals = ok(server.get("/admin/stats", server.admin()))["totals"]
+    assert totals["drill_ok"] is True
+    assert datetime.fromisoformat(totals["drill_at"]) >= begin - timedelta(milliseconds=1)
+    states = ("queued", "running", "dead")
+    assert [totals[f"jobs_{state}"] for state in states] == [1, 0, 2]

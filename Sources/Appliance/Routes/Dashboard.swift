@@ -71,7 +71,9 @@ extension Appliance {
                 used: try db.usage.total(
                     metric: Demand.requests, window: .month, period: month),
                 top: try db.usage.top(
-                    metric: Demand.requests, window: .month, period: month, limit: Self.topUsers))
+                    metric: Demand.requests, window: .month, period: month, limit: Self.topUsers),
+                jobs: try db.jobs.counts(),
+                drill: DrillLog.read(try db.installation.value(DrillLog.name)).first)
         }
         numbers.storeBytes = SafeFile.size(configuration.storeFile)
         numbers.walBytes = SafeFile.size(configuration.storeFile + "-wal")
@@ -90,6 +92,9 @@ private struct DashboardNumbers: Sendable {
     let month: String
     let used: Int64
     let top: [UsageCounters.Consumer]
+    /// Without those that are done.
+    let jobs: [Jobs.Count]
+    let drill: DrillResult?
     var storeBytes: Int64 = 0
     var walBytes: Int64 = 0
     var backupAt: Timestamp?
@@ -162,6 +167,16 @@ extension JSONWriter {
             json.member(
                 "backup_age_seconds",
                 numbers.backupAt.map { max(0, (now - $0).wholeMilliseconds / 1000) })
+            json.member("drill_at", numbers.drill?.at)
+            json.member("drill_ok") { json in
+                guard let drill = numbers.drill else { return json.null() }
+                json.bool(drill.failure == nil)
+            }
+            for state in [Job.State.queued, .running, .dead] {
+                json.member(
+                    "jobs_\(state.rawValue)",
+                    numbers.jobs.reduce(0) { $1.state == state ? $0 + $1.count : $0 })
+            }
         }
     }
 }
