@@ -85,7 +85,7 @@ package final class Appliance: Sendable {
         }
         self.sender = sender
         courier = try Courier(configuration)
-        seal = try MailSeal(directory: configuration.dataDirectory)
+        seal = MailSeal(keys: sealingKeys)
         readiness = Readiness(
             store: store, directory: configuration.dataDirectory, clock: clock)
     }

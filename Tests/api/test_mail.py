@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import pytest
 
@@ -161,6 +162,28 @@ def test_mails_that_wait_survive_a_kill(mailing):
         server.start()
         for address in people:
             smtp.wait_for(address)
+
+
+def test_a_link_that_waits_when_a_backup_is_made_works_after_its_restore(mailing, tmp_path):
+    port = free_port()
+    server = mailing(port, mail_smtp_security="none")
+    person = server.person()
+    asked = server.post("/auth/forgot-password", json={"email": person.email})
+    assert asked.status_code == 202
+    file = str(tmp_path / "kept.ghb")
+    assert server.command("backup", "--to", file).returncode == 0
+    server.stop()
+    shutil.rmtree(server.data_dir)  # with the key that the link was sealed with
+    assert server.command("restore", file).returncode == 0
+    with MailServer(port) as smtp:
+        server.start()
+
+        def reset():
+            return [m for m in smtp.mails() if "/reset-password#" in m.get_body().get_content()]
+
+        [mail] = eventually(reset)
+        body = {"token": token_in(mail), "password": new_password()}
+        ok(server.post("/auth/reset-password", json=body), 204)
 
 
 @pytest.mark.parametrize("wrong", ["authority", "name"])

@@ -72,8 +72,7 @@ struct Examination {
         let backups = configuration.backupDirectory
         var secrets = [store, store + "-wal", store + "-shm"]
         secrets += [
-            "counters", "signing-keys.json", "sealing-keys.json", "mail-key", "setup-token",
-            "control.sock",
+            "counters", "signing-keys.json", "sealing-keys.json", "setup-token", "control.sock",
         ].map { "\(directory)/\($0)" }
         secrets += BackupFolder(backups).names().map { "\(backups)/\($0)" }
         if let key = configuration.backup.keyFile { secrets.append(key) }
@@ -99,8 +98,8 @@ struct Examination {
 
     /// What Gatehouse puts into its data directory, or is told to read there.
     private static let ownNames: Set<String> = [
-        "counters", "signing-keys.json", "sealing-keys.json", "mail-key", "setup-token",
-        "control.sock", "mailbox", "backups", "gatehouse.yaml", "restoring",
+        "counters", "signing-keys.json", "sealing-keys.json", "setup-token", "control.sock",
+        "mailbox", "backups", "gatehouse.yaml", "restoring",
     ]
     /// What a killed process leaves; the next one of its kind removes it.
     private static let abandoned: Set<String> = ["backup.partial", "drill.partial"]

@@ -6,9 +6,14 @@ import Testing
 
 @Suite("Occasions as their jobs keep them")
 struct OccasionTests {
+    private static func seal(in folder: TemporaryFolder) throws -> MailSeal {
+        let now = Timestamp(milliseconds: 1_795_435_200_000)
+        return MailSeal(keys: try SealingKeys(path: folder.path + "/sealing-keys.json", now: now))
+    }
+
     @Test("each reads back as it was written", arguments: 0..<13)
     func roundTrip(_ index: Int) throws {
-        let seal = try MailSeal(directory: TemporaryFolder().path)
+        let seal = try Self.seal(in: TemporaryFolder())
         let occasion = MailFixtures.occasions[index]
         let json = try JSONParser.parse(Array(try occasion.json(seal).encoded.utf8))
         #expect(Occasion(json: json, seal) == occasion)
@@ -20,21 +25,21 @@ struct OccasionTests {
     @Test("the token of a link is not in it, and opens with its key alone")
     func sealed() throws {
         let folder = try TemporaryFolder()
-        let seal = try MailSeal(directory: folder.path)
+        let seal = try Self.seal(in: folder)
         let occasion = Occasion.reset(token: Secret("a token that nobody may read"))
         let json = try occasion.json(seal)
         #expect(!json.encoded.contains("nobody"))
         // The key is in a file: the next start has it.
-        #expect(Occasion(json: json, try MailSeal(directory: folder.path)) == occasion)
-        #expect(Occasion(json: json, try MailSeal(directory: TemporaryFolder().path)) == nil)
+        #expect(Occasion(json: json, try Self.seal(in: folder)) == occasion)
+        #expect(Occasion(json: json, try Self.seal(in: TemporaryFolder())) == nil)
     }
 
-    @Test("a key file that is none is refused, and left as it is")
-    func noKey() throws {
-        let folder = try TemporaryFolder()
-        try SafeFile.write(Array("short".utf8), to: folder.path + "/mail-key")
-        #expect(throws: SafeFile.Failure.self) { try MailSeal(directory: folder.path) }
-        #expect(SafeFile.size(folder.path + "/mail-key") == 5)
+    @Test("what was sealed with the same key for another purpose is no token")
+    func otherPurpose() throws {
+        let seal = try Self.seal(in: TemporaryFolder())
+        let other = Base64URL.encode(try seal.keys.seal([1, 2, 3], context: "totp a"))
+        #expect(seal.open(other) == nil)
+        #expect(seal.open(try seal.seal(Secret("a"))) == Secret("a"))
     }
 
     @Test(
@@ -44,7 +49,7 @@ struct OccasionTests {
             #"{"name":"reset","token":"made up"}"#, #"{"name":"quota_near","metric":"a"}"#,
         ])
     func unknown(_ text: String) throws {
-        let seal = try MailSeal(directory: TemporaryFolder().path)
+        let seal = try Self.seal(in: TemporaryFolder())
         #expect(Occasion(json: try JSONParser.parse(Array(text.utf8)), seal) == nil)
     }
 }
