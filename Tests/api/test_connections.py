@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 import time
 
 import pytest
 
-from checks import JSON, connect, ok
+from checks import JSON, connect, ok, read_response
 from gatehouse import BASE, new_email, new_password
 
 SECOND = 1.0
@@ -63,6 +65,37 @@ def test_a_connection_in_use_is_not_cut(hasty):
             connection.sendall(request)
             assert b" 200 " in connection.recv(4096)
             time.sleep(SECOND / 4)  # less than the idle time: the time itself is what is tested
+
+
+def test_a_connection_that_the_gate_answered_is_cut_when_it_idles(start):
+    server = start(server_idle_timeout="1s", server_header_timeout="30s")
+    key = server.make_key(server.person())["key"]
+    request = f"GET {BASE}/gate HTTP/1.1\r\n{host(server)}\r\nX-API-Key: {key}\r\n\r\n"
+    with connect(server.address) as connection:
+        for _ in range(2):
+            connection.sendall(request.encode())
+            assert read_response(connection).status_code == 200
+        assert rest_of(connection) == b""
+
+
+def test_an_answer_that_takes_long_is_not_cut(start):
+    """Slow by an honest cause: one thread for passwords, at a cost of a second or two each."""
+    costly = {"memory_kib": "38912", "iterations": "100", "threads": "1"}
+    server = start(**SHORT, **{f"auth_argon2_{name}": value for name, value in costly.items()})
+    body = json.dumps({"email": new_email(), "password": new_password()})
+    request = (
+        f"POST {BASE}/auth/login HTTP/1.1\r\n{host(server)}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n{body}"
+    )
+    begin = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        waiting = [stack.enter_context(connect(server.address)) for _ in range(5)]
+        for connection in waiting:
+            connection.settimeout(60)
+            connection.sendall(request.encode())
+        for connection in waiting:
+            assert read_response(connection).status_code == 401
+    assert time.monotonic() > begin + 4 * SECOND  # past every limit that could cut it
 
 
 def test_one_client_has_so_many_connections_and_no_more(start):
