@@ -33,6 +33,7 @@ package final class Appliance: Sendable {
     /// Requests that the gate answered on the event loop.
     let gateAnswers = Counter()
     let traffic = Traffic()
+    let httpMeter = HTTPMeter()
     let dashboard = Dashboard()
     let idempotencyRuns = IdempotencyRuns()
     /// One fold at a time.
@@ -160,14 +161,17 @@ package final class Appliance: Sendable {
     /// The HTTP server and the background work, as services of one group: the group stops the
     /// server first, then what it relied on.
     ///
-    /// - Parameter sockets: listening sockets for the API that are open already.
+    /// - Parameters:
+    ///   - sockets: listening sockets for the API that are open already.
+    ///   - metricsSockets: the same for `/metrics`.
     package func services(
-        sockets: [Int32] = [],
+        sockets: [Int32] = [], metricsSockets: [Int32] = [],
         onListening: @escaping @Sendable (any Channel) async -> Void
     ) -> [any Service] {
         [
             Checkpointer(appliance: self), jobRunner(), ControlListener(appliance: self),
-            listener(sockets: sockets, onListening: onListening),
+        ] + metricsListener(sockets: metricsSockets) + [
+            listener(sockets: sockets, onListening: onListening)
         ] + (tls.map { [TLSWatch(files: $0, clock: clock)] } ?? [])
     }
 

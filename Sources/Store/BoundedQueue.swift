@@ -76,6 +76,8 @@ final class BoundedQueue<Element: Sendable>: @unchecked Sendable {
 
     var isEmpty: Bool { locked { waiting.isEmpty } }
 
+    var count: Int { locked { waiting.count } }
+
     private func locked<Value>(_ body: () -> Value) -> Value {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }

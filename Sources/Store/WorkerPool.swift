@@ -1,3 +1,5 @@
+import Synchronization
+
 /// A few threads for work that computes, behind one bounded queue.
 package final class WorkerPool: Sendable {
     private typealias Job = @Sendable () -> Void
@@ -10,6 +12,7 @@ package final class WorkerPool: Sendable {
 
     private let queue: BoundedQueue<Job>
     private let threads: [WorkThread]
+    private let refusals = Atomic<Int>(0)
 
     /// - Parameter start: runs once on each thread, such as to set its priority.
     package init(
@@ -39,7 +42,9 @@ package final class WorkerPool: Sendable {
             let outcome = queue.put { continuation.resume(returning: .done(body())) }
             switch outcome {
             case .put: break
-            case .full, .closed: continuation.resume(returning: .full)
+            case .full, .closed:
+                refusals.wrappingAdd(1, ordering: .relaxed)
+                continuation.resume(returning: .full)
             }
         }
     }
@@ -47,10 +52,18 @@ package final class WorkerPool: Sendable {
     /// Queues work that nobody waits for; false when it was not taken.
     package func submit(_ body: @escaping @Sendable () -> Void) -> Bool {
         switch queue.put(body) {
-        case .put: true
-        case .full, .closed: false
+        case .put: return true
+        case .full, .closed:
+            refusals.wrappingAdd(1, ordering: .relaxed)
+            return false
         }
     }
+
+    /// Work that no thread has taken yet.
+    package var waiting: Int { queue.count }
+
+    /// How often work was not taken since the start.
+    package var refused: Int { refusals.load(ordering: .relaxed) }
 
     /// Finishes what is queued; blocks until the threads have ended.
     package func close() {

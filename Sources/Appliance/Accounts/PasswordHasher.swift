@@ -48,6 +48,10 @@ package final class PasswordHasher: Sendable {
 
     package func close() { workers.close() }
 
+    /// Passwords that no thread has taken yet, and how many were turned away since the start.
+    var waiting: Int { workers.waiting }
+    var refused: Int { workers.refused }
+
     /// A PHC string for a password in NFC.
     package func hash(_ password: Secret) async throws(Problem) -> String {
         let cost = cost

@@ -75,7 +75,9 @@ struct ServeCommand: AsyncParsableCommand {
             appliance: appliance, notifier: notifier,
             signals: await UnixSignalsSequence(trapping: .sighup), status: status
         ) { try self.configuration(sockets) }
-        let services = appliance.services(sockets: sockets.api) { channel in
+        let services = appliance.services(
+            sockets: sockets.api, metricsSockets: sockets.named["metrics"] ?? []
+        ) { channel in
             let own = Self.address(channel, configuration)
             address.withLock { $0 = own }
             Self.offerSetup(appliance, address: own)

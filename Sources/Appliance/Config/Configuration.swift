@@ -19,6 +19,11 @@ package struct Configuration: Sendable, Equatable {
         package var tls = TLS()
     }
 
+    package struct Metrics: Sendable, Equatable {
+        /// Nil: none.
+        package var listen: ListenAddress? = ListenAddress(host: "127.0.0.1", port: 9464)
+    }
+
     /// PEM files. Both or neither: the loader refuses one alone.
     package struct TLS: Sendable, Equatable {
         package var certificate: String?
@@ -131,6 +136,7 @@ package struct Configuration: Sendable, Equatable {
     }
 
     package var server = Server()
+    package var metrics = Metrics()
     package var store = Store()
     package var backup = Backup()
     package var auth = Auth()

@@ -123,7 +123,7 @@ package struct ConfigurationKey: Sendable {
 extension ConfigurationKey {
     /// Every key there is, in the order of config/gatehouse.yaml.
     package static let all: [ConfigurationKey] =
-        server + store + backup + auth + limits + usage + mail + jobs + log
+        server + metrics + store + backup + auth + limits + usage + mail + jobs + log
 
     private static let server: [ConfigurationKey] = [
         scalar(
@@ -151,6 +151,14 @@ extension ConfigurationKey {
             !$0.isEmpty
         },
         optionalText("server.tls.key", "a PEM file", \.server.tls.key) { !$0.isEmpty },
+    ]
+
+    private static let metrics: [ConfigurationKey] = [
+        scalar(
+            "metrics.listen", "HOST:PORT, or off", \.metrics.listen,
+            parse: { text in
+                text.isEmpty || text == "off" ? .some(nil) : ListenAddress(text).map { .some($0) }
+            }, show: { $0?.description ?? "off" })
     ]
 
     private static let store: [ConfigurationKey] = [

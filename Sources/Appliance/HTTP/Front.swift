@@ -12,31 +12,48 @@ struct Front: HTTPResponder {
     let router: RouterResponder<Context>
     let routes: [Route]
     let settings: LiveSettings
+    let hosts: @Sendable (Settings) -> HostAllowList
+    let meter: HTTPMeter?
     let clock: WallClock
     let logger: Logger
     let ids: RequestIDs
     private let dates = HTTPDates()
 
     init(
-        router: RouterResponder<Context>, routes: [Route], settings: LiveSettings, ids: RequestIDs,
-        clock: WallClock, logger: Logger
+        router: RouterResponder<Context>, routes: [Route], settings: LiveSettings,
+        hosts: @escaping @Sendable (Settings) -> HostAllowList, meter: HTTPMeter?,
+        ids: RequestIDs, clock: WallClock, logger: Logger
     ) {
         self.router = router
         self.routes = routes
         self.settings = settings
+        self.hosts = hosts
+        self.meter = meter
         self.ids = ids
         self.clock = clock
         self.logger = logger
     }
 
     func respond(to request: Request, context: Context) async throws -> Response {
+        guard let meter else { return await answer(request, context) }
+        meter.begin()
+        let begun = ContinuousClock.now
+        let response = await answer(request, context)
+        // The router says which route it was in a box that copies of the context share.
+        meter.end(
+            method: request.method.rawValue, route: routedPattern(context),
+            status: response.status.code, took: ContinuousClock.now - begun)
+        return response
+    }
+
+    private func answer(_ request: Request, _ context: Context) async -> Response {
         var context = context
         context.now = clock.now()
         context.requestID = ids.id(for: request.headers[.requestID])
         let settings = settings.current
         var response: Response
         do {
-            guard settings.hosts.allows(request) else {
+            guard hosts(settings).allows(request) else {
                 response = misdirected(context)
                 addCommonHeaders(&response.headers, settings, context)
                 return response
@@ -111,6 +128,11 @@ struct Front: HTTPResponder {
     /// The pattern, never the path: a path can hold what should not be in a log.
     private func routePattern(_ request: Request) -> String {
         routes.first { $0.matches(path: request.uri.path) }?.path ?? "unrouted"
+    }
+
+    /// The same where the router has found it.
+    private func routedPattern(_ context: Context) -> String? {
+        context.endpointPath.flatMap { $0.hasPrefix("/") ? $0 : nil }
     }
 
     private func unrouted(_ request: Request) -> Problem {

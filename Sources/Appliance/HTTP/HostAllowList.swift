@@ -8,6 +8,8 @@ struct HostAllowList: Sendable {
     private let hosts: Set<String>
     /// The spellings that nearly every request has, which spares taking them apart.
     private let usual: Set<String>
+    /// Any address will do, and no path is for any host.
+    private let isForMetrics: Bool
     private static let anyHost: Set<String> = ["/api/v1/gate", "/healthz", "/readyz"]
 
     init(_ configuration: Configuration) {
@@ -18,15 +20,30 @@ struct HostAllowList: Sendable {
                 + configuration.server.allowedHosts)
         hosts = names
         usual = names.union(names.map { "\($0):\(configuration.server.listen.port)" })
+        isForMetrics = false
+    }
+
+    /// For the metrics listener, which is scraped by address, or inside a cluster by a name of
+    /// `server.allowed_hosts`. A name that somebody made point to an address of ours is none.
+    init(metrics configuration: Configuration) {
+        let own = configuration.metrics.listen.map { [Self.host($0.description)] } ?? []
+        hosts = Set(["localhost"] + own + configuration.server.allowedHosts)
+        usual = []
+        isForMetrics = true
     }
 
     func allows(_ request: Request) -> Bool {
         if let authority = request.head.authority,
-            usual.contains(authority) || hosts.contains(Self.host(authority))
+            usual.contains(authority) || allows(host: Self.host(authority))
         {
             return true
         }
-        return Self.anyHost.contains(request.uri.path)
+        return !isForMetrics && Self.anyHost.contains(request.uri.path)
+    }
+
+    private func allows(host: String) -> Bool {
+        if hosts.contains(host) { return true }
+        return isForMetrics && IPAddress(host.filter { $0 != "[" && $0 != "]" }) != nil
     }
 
     private static func host(_ authority: String) -> String {

@@ -13,16 +13,22 @@ extension Appliance {
     ) -> any Service {
         let server = configuration.server
         return application(
-            responder: front(routes),
+            responder: front(routes, meter: httpMeter),
             endpoint: sockets.isEmpty ? .address(server.listen) : .inherited(sockets),
             gatekeeping: self, tls: tls, drainDelay: server.drainDelay,
             onDraining: { self.readiness.beginDraining() }, onListening: onListening)
     }
 
-    func front(_ routes: [Route]) -> Front {
+    /// - Parameters:
+    ///   - hosts: which of the settings says under what names it answers.
+    ///   - meter: what counts its requests.
+    func front(
+        _ routes: [Route], hosts: @escaping @Sendable (Settings) -> HostAllowList = { $0.hosts },
+        meter: HTTPMeter? = nil
+    ) -> Front {
         Front(
-            router: routerResponder(routes), routes: routes, settings: settings, ids: requestIDs,
-            clock: clock, logger: logger)
+            router: routerResponder(routes), routes: routes, settings: settings, hosts: hosts,
+            meter: meter, ids: requestIDs, clock: clock, logger: logger)
     }
 
     /// A server of HTTP/1 with our bounds on each of its connections.

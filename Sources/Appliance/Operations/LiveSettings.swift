@@ -6,6 +6,7 @@ final class Settings: Sendable {
     let configuration: Configuration
     let clients: ClientAddresses
     let hosts: HostAllowList
+    let metricsHosts: HostAllowList
     let logsAllRequests: Bool
     let logsFailures: Bool
     let isSecure: Bool
@@ -14,6 +15,7 @@ final class Settings: Sendable {
         self.configuration = configuration
         clients = ClientAddresses(trustedProxies: configuration.server.trustedProxies)
         hosts = HostAllowList(configuration)
+        metricsHosts = HostAllowList(metrics: configuration)
         logsAllRequests = configuration.log.requests == "all"
         logsFailures = configuration.log.requests != "off"
         isSecure = configuration.isSecure

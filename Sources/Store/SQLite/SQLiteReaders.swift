@@ -1,5 +1,6 @@
 import CSQLite
 import Domain
+import Synchronization
 
 /// Connections that only read, each on a thread of its own, behind one bounded queue.
 ///
@@ -14,6 +15,8 @@ final class SQLiteReaders: Sendable {
     private static let stepsBetweenLooks: Int32 = 20_000
 
     private let queue: BoundedQueue<Unit>
+    /// Threads with a read in hand.
+    private let busyThreads = Atomic<Int>(0)
 
     init(queueCapacity: Int) { queue = BoundedQueue(capacity: queueCapacity) }
 
@@ -27,6 +30,10 @@ final class SQLiteReaders: Sendable {
 
     func close() { queue.close() }
 
+    var waiting: Int { queue.count }
+
+    var busy: Int { busyThreads.load(ordering: .relaxed) }
+
     /// A thread's body: returns when the queue is closed and drained.
     func serve(_ connection: SQLiteConnection) {
         let deadline = Deadline()
@@ -34,7 +41,10 @@ final class SQLiteReaders: Sendable {
         while let units = queue.take(atMost: 1) {
             for unit in units {
                 deadline.end = ContinuousClock.now + Self.deadline
-                unit.finish(read(unit, on: connection))
+                busyThreads.wrappingAdd(1, ordering: .relaxed)
+                let outcome = read(unit, on: connection)
+                busyThreads.wrappingSubtract(1, ordering: .relaxed)
+                unit.finish(outcome)
             }
         }
         deadline.unwatch(connection)

@@ -130,6 +130,14 @@ package final class SQLiteStore: Database {
 
     package var writerFigures: SQLiteWriterFigures { writer.current }
 
+    /// Writes that the writing thread has not taken yet.
+    package var waitingWrites: Int { writer.waiting }
+
+    /// Reads that wait, threads with a read in hand, and threads that there are.
+    package var readerFigures: (waiting: Int, busy: Int, count: Int) {
+        (readers.waiting, readers.busy, threads.count - 1)
+    }
+
     /// Serves what is queued, checkpoints, closes. Blocks until the threads have ended.
     package func close() {
         readers.close()

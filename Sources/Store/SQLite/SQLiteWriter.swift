@@ -34,6 +34,10 @@ package final class SQLiteWriter: Sendable {
         package var largestGroup = 0
         /// Pages in the write-ahead log after the last commit.
         package var walPages = 0
+        /// From BEGIN to the disk, of all commits.
+        package var commitTime: Duration = .zero
+        /// When the last checkpoint was whole or as far as readers let it.
+        package var checkpointedAt: ContinuousClock.Instant?
     }
 
     /// Units of one commit: bounds the memory of a transaction and the wait of its first unit.
@@ -81,6 +85,8 @@ package final class SQLiteWriter: Sendable {
 
     var current: Figures { figures.withLock { $0 } }
 
+    var waiting: Int { queue.count }
+
     /// The thread's body: returns when the queue is closed and drained.
     func serve(_ connection: SQLiteConnection) {
         var copying = SQLiteCopyQueue { [queue] in _ = queue.wake() }
@@ -99,6 +105,7 @@ package final class SQLiteWriter: Sendable {
 
     private func commit(_ group: [Unit], on connection: SQLiteConnection) {
         var outcomes: [Problem?] = []
+        let begun = ContinuousClock.now
         do throws(SQLiteError) {
             try connection.run("BEGIN IMMEDIATE")
             connection.mustBeInTransaction = true
@@ -117,7 +124,9 @@ package final class SQLiteWriter: Sendable {
             return
         }
         let pages = connection.walPages
+        let took = ContinuousClock.now - begun
         figures.withLock {
+            $0.commitTime += took
             $0.commits += 1
             $0.units += group.count
             $0.failed += outcomes.count { $0 != nil }
@@ -171,8 +180,11 @@ package final class SQLiteWriter: Sendable {
     private func checkpoint(_ connection: SQLiteConnection, mode: Int32) {
         // A reader may hold it up (SQLITE_BUSY): it is tried again after the next group.
         sqlite3_busy_timeout(connection.handle, 200)
-        sqlite3_wal_checkpoint_v2(connection.handle, nil, mode, nil, nil)
+        let code = sqlite3_wal_checkpoint_v2(connection.handle, nil, mode, nil, nil)
         sqlite3_busy_timeout(connection.handle, 5000)
-        figures.withLock { $0.checkpoints += 1 }
+        figures.withLock {
+            $0.checkpoints += 1
+            if code == SQLITE_OK { $0.checkpointedAt = ContinuousClock.now }
+        }
     }
 }

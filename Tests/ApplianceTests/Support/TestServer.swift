@@ -34,6 +34,7 @@ struct TestServer: Sendable {
         var configuration = Configuration()
         configuration.dataDirectory = folder.path
         configuration.server.listen.port = 0
+        configuration.metrics.listen = nil
         configuration.auth.argon2Threads = 2
         // Most tests turn the clock for another reason, and no night has to copy their store.
         configuration.backup.at = nil

@@ -1,0 +1,105 @@
+import Domain
+import HTTPTypes
+import Store
+
+extension Appliance {
+    /// Everything that is measured, as it is now. What the store keeps is read here, and nothing is
+    /// counted for it on the way of a request.
+    func measurements(_ facts: Lookout.Facts) -> [Measurement] {
+        httpMeter.measurements + gateMeasurements + storeMeasurements(facts)
+            + countingMeasurements + upkeepMeasurements(facts) + ProcessFigures.measurements + [
+                Measurement(
+                    .buildInfo, each: [([Gatehouse.version, SQLiteStore.library.version], 1)])
+            ]
+    }
+
+    private var gateMeasurements: [Measurement] {
+        let totals = traffic.totals
+        // Allowed is there from the start, so that a rate can be told from the first request on.
+        let outcomes =
+            [(labels: ["allowed"], value: Double(totals.allowed))]
+            + totals.refused.map { (labels: [$0.key.rawValue], value: Double($0.value)) }
+        return [
+            Measurement(.gateDecisions, each: outcomes),
+            Measurement(.gateFast, gateAnswers.current),
+            Measurement(.argon2Waiting, hasher.waiting),
+            Measurement(.argon2Refused, hasher.refused),
+        ]
+    }
+
+    private func storeMeasurements(_ facts: Lookout.Facts) -> [Measurement] {
+        var found = [Measurement(.storeUp, facts.store == nil ? 0 : 1)]
+        if let files = facts.disk {
+            found += [
+                Measurement(.storeSize, files.storeBytes),
+                Measurement(.storeWALSize, files.walBytes),
+                Measurement(.diskFree, files.freeBytes.map { Double($0) }),
+            ]
+        }
+        guard let store = store as? SQLiteStore else { return found }
+        let (figures, readers) = (store.writerFigures, store.readerFigures)
+        return found + [
+            Measurement(.storeWaitingWrites, store.waitingWrites),
+            Measurement(.storeCommits, figures.commits), Measurement(.storeWrites, figures.units),
+            Measurement(.storeFailedWrites, figures.failed),
+            Measurement(.storeLargestGroup, figures.largestGroup),
+            Measurement(.storeCommitTime, figures.commitTime),
+            Measurement(.storeWaitingReads, readers.waiting),
+            Measurement(.storeReadersBusy, readers.busy),
+            Measurement(.storeReaders, readers.count),
+            Measurement(.storeCheckpoints, figures.checkpoints),
+            Measurement(
+                .storeCheckpointAge, figures.checkpointedAt.map { ContinuousClock.now - $0 }),
+            Measurement(.storeWALPages, figures.walPages),
+        ]
+    }
+
+    private var countingMeasurements: [Measurement] {
+        let figures = counters.figures
+        return [
+            Measurement(.counterPlaces, figures.slots),
+            Measurement(.counterFileSize, figures.bytes),
+            Measurement(.counterDegraded, figures.isDegraded ? 1 : 0),
+            Measurement(.foldBacklog, gatekeeper.journal.backlog),
+        ]
+    }
+
+    private func upkeepMeasurements(_ facts: Lookout.Facts) -> [Measurement] {
+        var found = [Measurement(.certificateEnd, (tls?.certificateEndsAt).map(Self.seconds))]
+        if let files = facts.disk {
+            let newest = files.backups.map(\.madeAt).max()
+            found += [
+                Measurement(.backups, files.backups.count),
+                Measurement(.backupTime, newest.map(Self.seconds)),
+            ]
+        }
+        guard let records = facts.store else { return found }
+        let users = records.users
+        let states = [("active", users.total - users.inactive), ("inactive", users.inactive)]
+        found += [
+            Measurement(.users, each: states.map { ([$0.0], Double($0.1)) }),
+            Measurement(
+                .jobs,
+                each: records.jobs.map { ([$0.kind, $0.state.rawValue], Double($0.count)) }),
+        ]
+        guard let drill = records.drill else { return found }
+        return found + [
+            Measurement(.drillTime, Self.seconds(drill.at)),
+            Measurement(.drillSuccess, drill.failure == nil ? 1 : 0),
+            Measurement(.drillDuration, drill.took),
+        ]
+    }
+
+    private static func seconds(_ moment: Timestamp) -> Double {
+        Double(moment.milliseconds) / 1000
+    }
+
+    /// The one route of the metrics listener.
+    func metricsRoute(_ lookout: Lookout) -> Route {
+        Route(.get, "/metrics", .open, isThrottled: false) { call throws(Problem) in
+            let format = Exposition.Format(accept: call.request.headers[.accept])
+            let measurements = self.measurements(await lookout.facts())
+            return .text(format.contentType, Exposition.write(measurements, as: format))
+        }
+    }
+}

@@ -1,0 +1,127 @@
+/// Every metric there is. docs/operations.md has the same table; a test compares the two.
+extension Metric {
+    // MARK: Requests
+
+    static let httpRequests = counter(
+        "gatehouse_http_requests_total",
+        "Requests answered, without those that the gate answers on the event loop.",
+        by: "method", "route", "status")
+    static let httpDuration = histogram(
+        "gatehouse_http_request_duration_seconds",
+        "Time from a request's head until its answer begins.", unit: .seconds,
+        by: "method", "route")
+    static let httpInFlight = gauge(
+        "gatehouse_http_requests_in_flight", "Requests whose answer has not begun.")
+    static let gateDecisions = counter(
+        "gatehouse_gate_decisions_total",
+        "Metered requests by what became of them: allowed, or the code of the refusal.",
+        by: "outcome")
+    static let gateFast = counter(
+        "gatehouse_gate_event_loop_answers_total", "Gate requests answered on the event loop.")
+    static let argon2Waiting = gauge(
+        "gatehouse_argon2_waiting", "Passwords that wait to be hashed or checked.")
+    static let argon2Refused = counter(
+        "gatehouse_argon2_refused_total",
+        "Passwords turned away with 503 because too many were waiting.")
+
+    // MARK: The store
+
+    static let storeUp = gauge(
+        "gatehouse_store_up", "1 when the store has answered the last look at it in time.")
+    static let storeWaitingWrites = gauge(
+        "gatehouse_store_writes_waiting", "Writes that wait for the writing thread.")
+    static let storeCommits = counter(
+        "gatehouse_store_commits_total", "Transactions committed; each is a group of writes.")
+    static let storeWrites = counter(
+        "gatehouse_store_writes_total",
+        "Writes in those transactions; by commits, the size of a group.")
+    static let storeFailedWrites = counter(
+        "gatehouse_store_writes_failed_total",
+        "Writes undone, because they were refused or their commit failed.")
+    static let storeLargestGroup = gauge(
+        "gatehouse_store_largest_group", "The most writes of one commit since the start.")
+    static let storeCommitTime = counter(
+        "gatehouse_store_commit_seconds_total",
+        "Time spent in transactions, from BEGIN to the disk; by commits, the time of one.",
+        unit: .seconds)
+    static let storeWaitingReads = gauge(
+        "gatehouse_store_reads_waiting", "Reads that wait for a reading thread.")
+    static let storeReadersBusy = gauge(
+        "gatehouse_store_readers_busy", "Reading threads at work.")
+    static let storeReaders = gauge("gatehouse_store_readers", "Reading threads that there are.")
+    static let storeCheckpoints = counter(
+        "gatehouse_store_checkpoints_total",
+        "Times the write-ahead log was copied into the file as far as readers let it.")
+    static let storeCheckpointAge = gauge(
+        "gatehouse_store_checkpoint_age_seconds",
+        "Time since the last checkpoint; none before the first one since the start.",
+        unit: .seconds)
+    static let storeWALPages = gauge(
+        "gatehouse_store_wal_pages", "Pages in the write-ahead log after the last commit.")
+    static let storeWALSize = gauge(
+        "gatehouse_store_wal_bytes", "The write-ahead log's size on the disk.", unit: .bytes)
+    static let storeSize = gauge(
+        "gatehouse_store_bytes", "The store's size on the disk, without its log.", unit: .bytes)
+    static let diskFree = gauge(
+        "gatehouse_disk_free_bytes", "Free on the disk of the data directory.", unit: .bytes)
+
+    // MARK: Counting
+
+    static let counterPlaces = gauge(
+        "gatehouse_counter_places", "Places of the counter file that are taken.")
+    static let counterFileSize = gauge(
+        "gatehouse_counter_file_bytes", "The counter file's size.", unit: .bytes)
+    static let counterDegraded = gauge(
+        "gatehouse_counter_degraded",
+        "1 when some counts are in memory alone, because the disk was full.")
+    static let foldBacklog = gauge(
+        "gatehouse_fold_backlog", "Customers with counts that the store does not have yet.")
+
+    // MARK: Upkeep
+
+    static let jobs = gauge(
+        "gatehouse_jobs", "Background jobs that are not done.", by: "kind", "state")
+    static let backupTime = gauge(
+        "gatehouse_backup_last_success_timestamp_seconds",
+        "When the newest backup in backup.directory was made; none without one.", unit: .seconds)
+    static let backups = gauge("gatehouse_backups", "Backups in backup.directory.")
+    static let drillTime = gauge(
+        "gatehouse_drill_last_timestamp_seconds",
+        "When a backup was last restored for trial; none before the first drill.", unit: .seconds)
+    static let drillSuccess = gauge(
+        "gatehouse_drill_last_success", "1 when the last drill restored its backup, else 0.")
+    static let drillDuration = gauge(
+        "gatehouse_drill_last_duration_seconds", "How long the last drill took.", unit: .seconds)
+    static let certificateEnd = gauge(
+        "gatehouse_tls_certificate_not_after_timestamp_seconds",
+        "When the certificate in use ends; none without TLS of our own.", unit: .seconds)
+    static let users = gauge("gatehouse_users", "Accounts.", by: "state")
+
+    // MARK: The process
+
+    static let buildInfo = gauge(
+        "gatehouse_build_info", "Always 1: the labels say what runs.", by: "version", "sqlite")
+    static let processCPU = counter(
+        "process_cpu_seconds_total", "Time of processors used, user and system.", unit: .seconds)
+    static let processMemory = gauge(
+        "process_resident_memory_bytes", "Memory in use that is in RAM.", unit: .bytes)
+    static let processVirtualMemory = gauge(
+        "process_virtual_memory_bytes", "Addresses in use, files mapped among them.", unit: .bytes)
+    static let processOpenFiles = gauge("process_open_fds", "File descriptors in use.")
+    static let processFilesMax = gauge("process_max_fds", "File descriptors that may be in use.")
+    static let processStart = gauge(
+        "process_start_time_seconds", "When the process started.", unit: .seconds)
+    static let processThreads = gauge("process_threads", "Threads of the process.")
+
+    static let all: [Metric] =
+        [httpRequests, httpDuration, httpInFlight, gateDecisions, gateFast]
+        + [argon2Waiting, argon2Refused]
+        + [storeUp, storeWaitingWrites, storeCommits, storeWrites, storeFailedWrites]
+        + [storeLargestGroup, storeCommitTime, storeWaitingReads, storeReadersBusy, storeReaders]
+        + [storeCheckpoints, storeCheckpointAge, storeWALPages, storeWALSize, storeSize, diskFree]
+        + [counterPlaces, counterFileSize, counterDegraded, foldBacklog]
+        + [jobs, backupTime, backups, drillTime, drillSuccess, drillDuration]
+        + [certificateEnd, users]
+        + [buildInfo, processCPU, processMemory, processVirtualMemory, processOpenFiles]
+        + [processFilesMax, processStart, processThreads]
+}
