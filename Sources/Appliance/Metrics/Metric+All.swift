@@ -68,11 +68,11 @@ extension Metric {
     // MARK: Counting
 
     static let counterPlaces = gauge(
-        "gatehouse_counter_places", "Places of the counter file that are taken.")
+        "gatehouse_usage_places", "Places of the counter file that are taken.")
     static let counterFileSize = gauge(
-        "gatehouse_counter_file_bytes", "The counter file's size.", unit: .bytes)
+        "gatehouse_usage_file_bytes", "The counter file's size.", unit: .bytes)
     static let counterDegraded = gauge(
-        "gatehouse_counter_degraded",
+        "gatehouse_usage_degraded",
         "1 when some counts are in memory alone, because the disk was full.")
     static let foldBacklog = gauge(
         "gatehouse_fold_backlog", "Customers with counts that the store does not have yet.")
