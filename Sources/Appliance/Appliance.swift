@@ -168,10 +168,16 @@ package final class Appliance: Sendable {
         sockets: [Int32] = [], metricsSockets: [Int32] = [],
         onListening: @escaping @Sendable (any Channel) async -> Void
     ) -> [any Service] {
-        [
+        let isScraped = Wake()
+        let metrics = metricsListener(sockets: metricsSockets) { isScraped.set() }
+        return [
             Checkpointer(appliance: self), jobRunner(), ControlListener(appliance: self),
-        ] + metricsListener(sockets: metricsSockets) + [
-            listener(sockets: sockets, onListening: onListening)
+        ] + (metrics.map { [$0] } ?? []) + [
+            listener(sockets: sockets) { channel in
+                // Nobody is told that we serve before we know that we do.
+                if metrics != nil { await isScraped.wait() }
+                if !Task.isCancelled { await onListening(channel) }
+            }
         ] + (tls.map { [TLSWatch(files: $0, clock: clock)] } ?? [])
     }
 

@@ -135,7 +135,9 @@ def test_a_port_that_is_taken_is_refused_with_the_key_to_change(tmp_path):
         words = "serve", "--listen", "127.0.0.1:0", "--data-dir", str(tmp_path / "data")
         refused = run_command(*words, cwd=tmp_path, metrics_listen=at)
     assert refused.returncode == 69
-    assert f"Cannot listen on {at} (metrics.listen)" in refused.stderr.splitlines()[-1]
+    [line] = refused.stderr.splitlines()  # and nobody was told that it serves
+    assert f"Cannot listen on {at} (metrics.listen)" in line
+    assert '"listening"' not in refused.stdout
 
 
 @pytest.mark.parametrize("word", ["9464", "127.0.0.1", "127.0.0.1:99999", "on"])
@@ -169,7 +171,10 @@ def test_a_real_prometheus_scrapes_it(server, tmp_path):
     (tmp_path / "prometheus.yml").write_text(settings)
     (tmp_path / "alerts.yml").write_text((PROMETHEUS / "alerts.yml").read_text())
     process = subprocess.Popen(
-        ["prometheus", f"--web.listen-address=127.0.0.1:{port}", "--config.file=prometheus.yml"],
+        [
+            "prometheus", f"--web.listen-address=127.0.0.1:{port}",
+            "--config.file=prometheus.yml", f"--storage.tsdb.path={tmp_path}/series",
+        ],
         cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
 

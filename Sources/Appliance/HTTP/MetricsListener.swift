@@ -8,6 +8,7 @@ import ServiceLifecycle
 struct MetricsListener: Service {
     let appliance: Appliance
     let endpoint: Endpoint
+    let onListening: @Sendable () -> Void
 
     func run() async throws {
         let lookout = Lookout(appliance)
@@ -15,9 +16,10 @@ struct MetricsListener: Service {
             responder: appliance.front(
                 [appliance.metricsRoute(lookout)], hosts: { $0.metricsHosts }, meter: nil),
             endpoint: endpoint, gatekeeping: nil, tls: nil
-        ) { [logger = appliance.logger] channel in
+        ) { [logger = appliance.logger, onListening] channel in
             let address = channel.localAddress.map(Self.text) ?? ""
             logger.info("listening for metrics", metadata: ["address": "\(address)"])
+            onListening()
         }
         // Cancelled and waited for when the server has ended.
         async let _: Void = lookout.serve()
@@ -43,12 +45,12 @@ extension Appliance {
     /// None without `metrics.listen` and without a socket.
     ///
     /// - Parameter sockets: listening sockets that are open already; they count instead.
-    func metricsListener(sockets: [Int32]) -> [any Service] {
-        if !sockets.isEmpty {
-            return [MetricsListener(appliance: self, endpoint: .inherited(sockets))]
+    func metricsListener(
+        sockets: [Int32], onListening: @escaping @Sendable () -> Void
+    ) -> MetricsListener? {
+        let address = configuration.metrics.listen.map { Endpoint.address($0) }
+        return (sockets.isEmpty ? address : .inherited(sockets)).map {
+            MetricsListener(appliance: self, endpoint: $0, onListening: onListening)
         }
-        return configuration.metrics.listen.map {
-            [MetricsListener(appliance: self, endpoint: .address($0))]
-        } ?? []
     }
 }
