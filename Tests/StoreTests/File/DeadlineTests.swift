@@ -24,7 +24,8 @@ struct DeadlineTests {
                     && problem?.retryAfter == .seconds(1)
             }
             let took = ContinuousClock.now - begin
-            #expect(took >= .seconds(5) && took < .seconds(30))
+            // How much longer depends on what else the machine does.
+            #expect(took >= .seconds(5))
             let rows = try await store.count("SELECT count(*) FROM installation")
             #expect(rows == 0)
         }
