@@ -163,7 +163,7 @@ def run(rounds: int, seconds: int) -> None:
         hello = start(YARDSTICKS / "Hello", "9100")
         gate = start(
             GATEHOUSE, "serve", "--listen", "127.0.0.1:9101", "--data-dir", data,
-            GATEHOUSE_LIMITS_AUTH_ENABLED="false",
+            GATEHOUSE_LIMITS_AUTH_ENABLED="false", GATEHOUSE_METRICS_LISTEN="off",
         )  # fmt: skip
         try:
             root, base = "http://127.0.0.1:9101", "http://127.0.0.1:9101/api/v1"
@@ -219,6 +219,7 @@ def customers(counts: list[int], active: int, rounds: int, seconds: int) -> None
                 command = (GATEHOUSE, "serve", "--listen", base[7:], "--data-dir", data)
                 settings = {
                     "GATEHOUSE_LIMITS_AUTH_ENABLED": "false",
+                    "GATEHOUSE_METRICS_LISTEN": "off",
                     "GATEHOUSE_LIMITS_CUSTOMERS_IN_MEMORY": str(4 * count + 1000),
                 }
                 server = start(*command, **settings)
