@@ -31,9 +31,15 @@ static inline int gatehouse_flush_pages(int descriptor) {
                             SYNC_FILE_RANGE_WAIT_AFTER);
 }
 
-/** Gives back the memory of a file's pages that are on the disk. */
-static inline int gatehouse_forget_pages(int descriptor) {
-    return posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED);
+/** Gives back the memory of a file's pages that are on the disk, from `offset` to its end. */
+static inline int gatehouse_forget_pages(int descriptor, long long offset) {
+    return posix_fadvise(descriptor, offset, 0, POSIX_FADV_DONTNEED);
+}
+
+/** Whether nobody else has the file open: only then does the kernel give a write lease (fcntl(2)).
+ * False too where there are no leases. The lease ends with the descriptor. */
+static inline int gatehouse_is_alone(int descriptor) {
+    return fcntl(descriptor, 1024 /* F_SETLEASE, which needs _GNU_SOURCE */, F_WRLCK) == 0;
 }
 
 /** Names the calling thread; Linux keeps 15 bytes. */

@@ -174,7 +174,8 @@ extension Appliance {
         var failure: String?
         var madeAt = BackupName(name)?.madeAt
         do {
-            let manifest = try Drill.run(path, key: BackupOrder().key(configuration), in: folder)
+            let manifest = try Drill.run(
+                path, key: BackupOrder().key(configuration), in: folder, isPaced: true)
             madeAt = manifest.createdAt
         } catch let error as BackupFailure where error.isForWantOfRoom {
             throw error

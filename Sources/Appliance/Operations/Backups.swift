@@ -191,7 +191,7 @@ extension Appliance {
     }
 
     /// Beside the gate and the writer it is nobody's hurry.
-    private static let backupNiceness: Int32 = 10
+    private static let backupNiceness: Int32 = 19
 
     /// Work that waits for the disk or computes for long, on a thread of its own that steps back
     /// for others.

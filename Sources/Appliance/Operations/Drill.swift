@@ -6,16 +6,17 @@ enum Drill {
     /// Restores it into a folder as `restore` does it, and opens the store as `serve` does; that
     /// brings its schema up to date too. The folder is not there yet; the caller removes it.
     ///
+    /// - Parameter isPaced: whether a store is served from the same disk meanwhile.
     /// - Throws: `BackupFailure`, `StoreRefusal`: what is wrong with the backup, or the key.
     static func run(
-        _ path: String, key: BackupKey?, in folder: String,
+        _ path: String, key: BackupKey?, in folder: String, isPaced: Bool = false,
         progress: BackupFile.Progress = { _, _ in }
     ) throws -> BackupManifest {
         try SafeFile.makeDirectory(folder)
         let file = folder + "/gatehouse.db"
         let restored = try Restore(
             of: path, key: key, store: file, dataDirectory: folder, aside: "replaced",
-            progress: progress)
+            isPaced: isPaced, progress: progress)
         let store = try SQLiteStore(file: file)
         store.close()
         return restored.manifest

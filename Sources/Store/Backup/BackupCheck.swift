@@ -6,11 +6,13 @@ package enum BackupCheck {
     /// Unpacks a backup into a new folder, where its store is then opened and compared with its
     /// manifest. The folder is removed when that fails.
     ///
+    /// - Parameter isPaced: whether a store is served from the same disk meanwhile.
     /// - Throws: `damaged` when anything is not as it was written; also when the store is of a
     ///   newer program. `cannotCreate` when there is no room for it, before anything is written.
     package static func unpack(
         _ path: String, key: BackupKey?, into folder: String,
-        room: DiskRoom = DiskRoom(), progress: BackupFile.Progress = { _, _ in }
+        room: DiskRoom = DiskRoom(), isPaced: Bool = false,
+        progress: BackupFile.Progress = { _, _ in }
     ) throws(BackupFailure) -> BackupManifest {
         // What is unpacked is as long as what it is packed in, but for the seals.
         let bytes = try DiskFile.read(path).size()
@@ -19,7 +21,7 @@ package enum BackupCheck {
         do throws(BackupFailure) {
             try Folder.make(folder)
             let manifest = try BackupFile.read(
-                path, key: key, into: folder, progress: progress)
+                path, key: key, into: folder, isPaced: isPaced, progress: progress)
             let store = "\(folder)/\(BackupManifest.PartName.store.rawValue)"
             let facts: SQLiteCopy.Facts
             do throws(StoreRefusal) {

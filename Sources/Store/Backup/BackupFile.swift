@@ -102,7 +102,7 @@ package enum BackupFile {
             try Folder.rename(temporary, to: path)
             try Folder.sync(Folder.parent(of: path))
         } catch {
-            unlink(temporary)
+            _ = DiskPace.unlink(temporary)
             throw error
         }
         return manifest
@@ -160,14 +160,14 @@ package enum BackupFile {
         _ path: String, key: BackupKey?, into folder: String? = nil,
         isPaced: Bool = false, progress: Progress = { _, _ in }
     ) throws(BackupFailure) -> BackupManifest {
-        let source = try BackupSource(try DiskFile.read(path), key: key)
+        let source = try BackupSource(try DiskFile.read(path, isPaced: isPaced), key: key)
         let all = source.remaining
         let manifest = try readManifest(source, of: path)
         let clock = ContinuousClock()
         var (begin, unrested) = (clock.now, 0)
         for part in manifest.parts {
             let target = try folder.map { folder throws(BackupFailure) in
-                try DiskFile.create("\(folder)/\(part.name.rawValue)")
+                try DiskFile.create("\(folder)/\(part.name.rawValue)", isPaced: isPaced)
             }
             var hash = SHA256()
             var rest = part.bytes
@@ -178,7 +178,8 @@ package enum BackupFile {
                 rest -= Int64(block.count)
                 progress(all - source.remaining, all)
                 unrested += block.count
-                guard isPaced, unrested >= DiskPace.bytesEach else { continue }
+                // One that is unpacked too rests when a part of it is written.
+                guard isPaced, target == nil, unrested >= DiskPace.readBytesEach else { continue }
                 DiskPace.rest(after: clock.now - begin)
                 (begin, unrested) = (clock.now, 0)
             }

@@ -11,12 +11,14 @@ package struct Restore {
     /// - Parameters:
     ///   - dataDirectory: is there, as is the store's folder.
     ///   - aside: name of the folder for what was there.
+    ///   - isPaced: whether a store is served from the same disk meanwhile.
     ///   - now: when, for the audit log of the restored store; nil for a rehearsal.
     ///   - step: a seam for tests: called before each step of the swap, may throw in its place.
     /// - Throws: `StoreRefusal.inUse` while a daemon holds the store; `BackupFailure`.
     package init(
         of backup: String, key: BackupKey?, store: String, dataDirectory: String, aside: String,
-        at now: Timestamp? = nil, progress: BackupFile.Progress = { _, _ in },
+        isPaced: Bool = false, at now: Timestamp? = nil,
+        progress: BackupFile.Progress = { _, _ in },
         step: () throws(BackupFailure) -> Void = {}
     ) throws {
         try SQLiteFile.checkLibrary()
@@ -25,7 +27,8 @@ package struct Restore {
         // An earlier one that was decided comes first: its new state is what is set aside now.
         _ = try RestoreSwap.finish(store: store)
         let staging = RestoreSwap.staging(for: store)
-        manifest = try BackupCheck.unpack(backup, key: key, into: staging, progress: progress)
+        manifest = try BackupCheck.unpack(
+            backup, key: key, into: staging, isPaced: isPaced, progress: progress)
         if let now {
             // Before the swap: killed at any moment, a store that is restored says so.
             try SQLiteCopy.note(

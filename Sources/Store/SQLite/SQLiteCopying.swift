@@ -1,7 +1,5 @@
 import CSQLite
 import Domain
-import Glibc
-import Synchronization
 
 /// A copy of the store in the making, by SQLite's own backup (sqlite.org/backup.html).
 ///
@@ -19,15 +17,17 @@ import Synchronization
 ///
 /// Used by one thread.
 final class SQLiteCopying {
-    /// 1 MiB: about a millisecond, as long as a small group.
-    static let pagesEach: Int32 = 256
+    /// 256 KiB: well below a millisecond, so that a group hardly waits for a step.
+    private static let pagesEach: Int32 = 64
 
     private let destination: SQLiteConnection
+    private let pageBytes: Int64
     private var handle: OpaquePointer?
 
     /// The path is a file that is not there yet, or is empty.
     init(of source: SQLiteConnection, to path: String) throws(SQLiteError) {
         destination = try SQLiteConnection(path: path, access: .writer)
+        pageBytes = Int64(try source.text("PRAGMA page_size")) ?? 4096
         // It is a step on the way: one that is cut short is thrown away, and what is made of a
         // whole one is synced and read back.
         try destination.run("PRAGMA synchronous = OFF")
@@ -45,6 +45,9 @@ final class SQLiteCopying {
     var all: Int64 { Int64(sqlite3_backup_pagecount(handle)) }
     var done: Int64 { all - Int64(sqlite3_backup_remaining(handle)) }
 
+    /// Where the next step begins to read the source's file.
+    var offset: Int64 { done * pageBytes }
+
     /// True once the copy is whole.
     func step() throws(SQLiteError) -> Bool {
         let code = sqlite3_backup_step(handle, Self.pagesEach)
@@ -56,54 +59,6 @@ final class SQLiteCopying {
                 code: code == SQLITE_DONE ? outcome : code, handle: destination.handle)
         }
         return true
-    }
-}
-
-/// Puts what a copy has in memory on the disk, from a thread beside the writer's.
-///
-/// A copy is written faster than any disk takes it. Left alone, the kernel gathers gigabytes of it
-/// and then writes them in one rush, and each commit of the store waits for its own few KB behind
-/// that: the slowest hundredth of writes waited ten times as long and more (docs/performance.md).
-/// So the copy stops after each step until that step is on the disk, and then for as long again:
-/// at least half of the disk's time is the others'. The writer itself never waits for it.
-final class SQLiteCopyFlush: Sendable {
-    private let queue = BoundedQueue<Int32>(capacity: 1)
-    private let isBusy: Flag
-    private let thread: WorkThread?
-    private let descriptor: Int32
-
-    private final class Flag: Sendable {
-        let value = Atomic(false)
-    }
-
-    /// - Parameter wake: called when the next step may be made.
-    init(of path: String, wake: @escaping @Sendable () -> Void) {
-        descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        let flag = Flag()
-        isBusy = flag
-        thread = WorkThread(name: "store-flush") { [queue] in
-            while let descriptors = queue.take(atMost: 1) {
-                for descriptor in descriptors { DiskPace.flush(descriptor) }
-                flag.value.store(false, ordering: .releasing)
-                wake()
-            }
-        }
-    }
-
-    var isReady: Bool { !isBusy.value.load(ordering: .acquiring) }
-
-    func begin() {
-        guard thread != nil, descriptor >= 0 else { return }
-        isBusy.value.store(true, ordering: .releasing)
-        if queue.put(descriptor) != .put { isBusy.value.store(false, ordering: .releasing) }
-    }
-
-    /// Closing the descriptor drops this process's locks on the copy (sqlite.md 6), which nobody
-    /// else opens before it is whole; never on the store.
-    deinit {
-        queue.close()
-        thread?.join()
-        if descriptor >= 0 { close(descriptor) }
     }
 }
 
@@ -119,33 +74,37 @@ struct SQLiteCopyQueue {
     private let wake: @Sendable () -> Void
     private var waiting: [Order] = []
     private var running: SQLiteCopying?
-    private var flush: SQLiteCopyFlush?
+    private var disk: SQLiteCopyDisk?
 
     /// - Parameter wake: makes the writer look here again.
     init(wake: @escaping @Sendable () -> Void) { self.wake = wake }
 
     /// Whether a step can be made now; otherwise `wake` is called when it can, if there is one.
-    var isReady: Bool { !waiting.isEmpty && flush?.isReady ?? true }
+    var isReady: Bool { !waiting.isEmpty && disk?.isReady ?? true }
 
     mutating func add(_ orders: [Order]) { waiting += orders }
 
     mutating func step(_ source: SQLiteConnection) {
         guard isReady, let order = waiting.first else { return }
         do throws(SQLiteError) {
-            let copying: SQLiteCopying
-            if let running {
-                copying = running
-            } else {
-                copying = try SQLiteCopying(of: source, to: order.path)
-                flush = SQLiteCopyFlush(of: order.path, wake: wake)
-                running = copying
-            }
+            guard let copying = running else { return try start(order, of: source) }
             if try copying.step() { return end(nil) }
             order.progress(copying.done, copying.all)
-            flush?.begin()
+            disk?.begin(next: copying.offset)
         } catch {
             end(error.problem)
         }
+    }
+
+    /// The first step too waits until its pages are in memory.
+    private mutating func start(
+        _ order: Order, of source: SQLiteConnection
+    ) throws(SQLiteError) {
+        let copying = try SQLiteCopying(of: source, to: order.path)
+        running = copying
+        disk = SQLiteCopyDisk(
+            from: sqlite3_db_filename(source.handle, "main"), to: order.path, wake: wake)
+        disk?.begin(next: copying.offset)
     }
 
     /// The writer closes: what is not whole yet never will be.
@@ -157,7 +116,7 @@ struct SQLiteCopyQueue {
 
     private mutating func end(_ outcome: Problem?) {
         running = nil
-        flush = nil
+        disk = nil
         waiting.removeFirst().finish(outcome)
     }
 }
