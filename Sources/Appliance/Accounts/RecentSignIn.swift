@@ -1,8 +1,9 @@
 import Domain
 
 extension Appliance {
-    /// For a call that gives power over the appliance away or takes it (security D4): a session
-    /// somebody walked away from, or a token that leaked, must not do it.
+    /// For a call that gives power over the appliance away, or takes from somebody what they have
+    /// (security D4): a session somebody walked away from, or a token that leaked, must not do it.
+    /// To revoke somebody's sessions is no such call: they sign in again, and it may be urgent.
     ///
     /// Throws `forbidden` with `max_age`, in seconds, when the session began longer ago: sign in
     /// again and repeat. A key passes, because it was given `admin:write` by somebody who had just

@@ -30,7 +30,9 @@ extension Appliance {
 
     private func adminRevokeKey(_ call: Call) async throws(Problem) -> Answer {
         let id: APIKeyID = try call.id("API key")
-        let actor = try call.signedIn().actor
+        let caller = try call.signedIn()
+        try demandRecentSignIn(caller, at: call.now)
+        let actor = caller.actor
         let origin = call.origin
         let now = call.now
         let key = try await store.write { db throws(Problem) in

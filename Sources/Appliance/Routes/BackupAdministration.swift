@@ -100,6 +100,7 @@ extension Appliance {
         }
         // Who only asks how long it is takes nothing away.
         if call.request.method != .head {
+            try demandRecentSignIn(caller, at: call.now)
             let event = call.origin.event(
                 "backup.downloaded", by: caller.actor, on: "backup:\(name)")
             let now = call.now

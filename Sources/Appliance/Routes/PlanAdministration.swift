@@ -42,6 +42,7 @@ extension Appliance {
             },
             Route(.delete, "/api/v1/admin/plans/{slug}", .adminWrite) { call throws(Problem) in
                 let now = call.now
+                try self.demandRecentSignIn(try call.signedIn(), at: now)
                 return try await self.adminChangePlan(call, "plan.archived") { plan in
                     plan.archivedAt = plan.archivedAt ?? now
                     plan.isDefault = false

@@ -111,7 +111,9 @@ extension Appliance {
             return .canceled
         }
         try form.finish()
-        let actor = try call.signedIn().actor
+        let caller = try call.signedIn()
+        if status == .canceled { try demandRecentSignIn(caller, at: now) }
+        let actor = caller.actor
         let origin = call.origin
         let (subscription, standing) = try await store.write { db throws(Problem) in
             guard let before = try db.subscriptions.find(id) else {

@@ -100,10 +100,9 @@ extension Appliance {
         let isVerified = form.bool("email_verified")
         try form.finish()
         let (caller, now) = (try call.signedIn(), call.now)
-        /// Whoever makes or unmakes staff has just signed in.
+        /// Whoever makes or unmakes staff, or shuts somebody out, has just signed in.
         @Sendable func check(_ before: Account, _ after: Account) throws(Problem) {
-            guard after.role != before.role || before.isActiveAdmin && !after.isActiveAdmin
-            else { return }
+            guard after.role != before.role || before.isActive && !after.isActive else { return }
             try demandRecentSignIn(caller, at: now)
         }
         let snapshot = try await changeUser(
