@@ -14,6 +14,7 @@ RELEASE := .build
 TEST := .build-test
 CORE := .build-core
 BENCH := .build-bench
+WEB := .build-web
 BINARY := $(RELEASE)/release/gatehouse
 
 # build-id ties the binary to its debug symbols. Symbols that nothing looks up at run time are not
@@ -22,13 +23,15 @@ LINKER := --build-id --no-export-dynamic -z now
 
 # What the binary is made of. Folders are listed too: theirs is the time that changes when a file
 # is removed.
-SOURCES := Package.swift $(shell find Sources)
+SOURCES := Package.swift tools/web-assets tools/web-assets.txt $(shell find Sources web)
 
 # The binary that the API tests start; GATEHOUSE_BINARY=… tests another, such as a release.
 GATEHOUSE_BINARY ?= $(CURDIR)/$(TEST)/debug/gatehouse
 export GATEHOUSE_BINARY
 VENV := .venv
 PYTEST := $(VENV)/bin/python -m pytest Tests/api -o cache_dir=$(CURDIR)/.cache/pytest
+PYTEST_BROWSER := $(VENV)/bin/python -m pytest Tests/browser -o pythonpath=Tests/api \
+	-o cache_dir=$(CURDIR)/.cache/pytest-browser
 REQUIREMENTS := Tests/api/requirements.txt
 
 # Not spelt $(MAKE) in a recipe: make runs every line with that word even under `make -n`, and the
@@ -42,8 +45,8 @@ define stage
 	echo "== $(1): $$((SECONDS - at)) s";
 endef
 
-.PHONY: help run build test test-core test-api soak bench-gate bench-admit \
-	deb test-deb tested-binary lint format packages clean
+.PHONY: help run build test test-core test-api test-browser screenshots soak bench-gate \
+	bench-admit deb test-deb tested-binary lint format assets packages clean
 
 help: ## Shows this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +59,7 @@ build: $(BINARY) ## Builds the release: .build/release/gatehouse
 # The touch: a build that changes nothing in the binary leaves its time as it was, and make would
 # build again at every call.
 $(BINARY): $(SOURCES) | packages
+	@tools/web-assets
 	swift build -c release --product gatehouse --static-swift-stdlib --scratch-path $(RELEASE) \
 		$(addprefix -Xlinker ,$(LINKER))
 	@touch $@
@@ -68,9 +72,11 @@ deb: $(BINARY) ## Packages the release for Debian: dist/gatehouse_….deb
 test: ## Installs what is missing, then runs every test; the last line is the time it took
 	@$(call stage,system packages,tools/system-packages test) \
 	$(call stage,style,$(AGAIN) lint) \
+	$(call stage,web assets,tools/web-assets) \
 	$(call stage,build,swift build --build-tests --scratch-path $(TEST)) \
 	$(call stage,Swift tests,swift test --skip-build --disable-xctest --scratch-path $(TEST)) \
 	$(call stage,API tests,$(AGAIN) test-api) \
+	$(call stage,browser tests,$(AGAIN) test-browser) \
 	echo "== all passed in $$SECONDS s"
 
 test-core: ## Runs the tests of Domain and Store alone, without the HTTP stack
@@ -78,6 +84,12 @@ test-core: ## Runs the tests of Domain and Store alone, without the HTTP stack
 
 test-api: tested-binary $(VENV)/made-from.txt ## Runs the API tests (Python) on the debug build
 	$(PYTEST) -m "not soak" $(ARGS)
+
+test-browser: tested-binary $(VENV)/made-from.txt ## Runs the console's tests in a real browser
+	$(PYTEST_BROWSER) $(ARGS)
+
+screenshots: tested-binary $(VENV)/made-from.txt ## Pictures of every page, in .cache/screenshots
+	PYTHONPATH=Tests/api $(VENV)/bin/python Tests/browser/screenshots.py .cache/screenshots
 
 soak: tested-binary $(VENV)/made-from.txt ## Runs the long API tests, which `make test` leaves out
 	$(PYTEST) -m "soak and not deb" $(ARGS)
@@ -109,14 +121,19 @@ bench-gate: $(BINARY) ## What the gate costs, beside a bare NIO answer and the f
 bench-admit: ## Nanoseconds and allocations of one warm decision
 	GATEHOUSE_ROOMS=core swift run -c release --scratch-path $(CORE)-release AdmitBenchmark
 
-lint: ## Checks the style of the Swift files
+lint: $(VENV)/made-from.txt ## Checks the style of the Swift files and of the console
 	swift format lint --strict --parallel --recursive Sources Tests Package.swift
+	cd web && ../$(VENV)/bin/biome ci --error-on-warnings .
 
-format: ## Puts the Swift files into that style
+format: $(VENV)/made-from.txt ## Puts them into that style
 	swift format --in-place --parallel --recursive Sources Tests Package.swift
+	cd web && ../$(VENV)/bin/biome check --write .
+
+assets: ## Makes what browsers load: .build-web, which every build puts into the binary
+	@tools/web-assets
 
 packages: ## Installs the system packages that a build needs
 	@tools/system-packages
 
 clean: ## Removes everything built; data/ stays
-	rm -rf $(RELEASE) $(TEST) $(CORE) $(CORE)-release $(BENCH) $(VENV) .cache dist
+	rm -rf $(RELEASE) $(TEST) $(CORE) $(CORE)-release $(BENCH) $(WEB) $(VENV) .cache dist

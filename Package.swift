@@ -67,10 +67,12 @@ if !coreOnly {
             name: "CIDN2", pkgConfig: "libidn2", providers: [.apt(["libidn2-dev"])]),
         .systemLibrary(
             name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        // What browsers load; empty until tools/web-assets has run.
+        .target(name: "CAssets"),
         .executableTarget(
             name: "Appliance",
             dependencies: [
-                "Domain", "Store", "CLinux", "CArgon2", "CZxcvbn", "CIDN2", "CYAML",
+                "Domain", "Store", "CLinux", "CArgon2", "CZxcvbn", "CIDN2", "CYAML", "CAssets",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),

@@ -103,6 +103,7 @@ package final class Appliance: Sendable {
             + reservationRoutes
             + leaseRoutes
             + itemRoutes + gateRoutes + adminRoutes + auditRoutes + backupRoutes + jobRoutes
+            + consoleRoutes
     }
 
     /// What must be in place before the first request: starter plans, setup token, throttles.

@@ -11,7 +11,7 @@ import pytest
 from checks import ok, unauthorized
 from gatehouse import new_password
 
-PAGES = ["setup", "verify-email", "reset-password", "problems/not_found"]
+PAGES = ["", "setup", "verify-email", "reset-password", "admin/users", "problems/not_found"]
 # Whatever would let a script or a style in that is not a file of ours.
 LOOSE = re.compile(r"'unsafe|'nonce|'strict-dynamic'|\*|https?:|data:|blob:")
 

@@ -23,11 +23,6 @@ extension Appliance {
                 }
                 return Pages.problem(code)
             },
-            Route(.get, "/setup", .open) { _ throws(Problem) in Pages.form },
-            Route(.get, "/verify-email", .open) { _ throws(Problem) in Pages.form },
-            Route(.get, "/reset-password", .open) { _ throws(Problem) in Pages.form },
-            Route(.get, "/form.js", .open) { _ throws(Problem) in Pages.script },
-            Route(.get, "/form.css", .open) { _ throws(Problem) in Pages.style },
         ]
     }
 }

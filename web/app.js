@@ -1,0 +1,11 @@
+import { html, render } from "preact";
+import { Shell } from "./components/Shell.js";
+import { resume } from "./lib/api.js";
+import { startLanguage } from "./lib/i18n.js";
+import { startRouter } from "./lib/router.js";
+
+startRouter();
+const resumed = resume();
+await startLanguage();
+render(html`<${Shell} />`, document.getElementById("app"));
+await resumed;

@@ -1,0 +1,4 @@
+/** The words of pages/admin/. */
+export default {
+  "admin.overview.title": "Administration",
+};

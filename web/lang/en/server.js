@@ -1,0 +1,20 @@
+/** What the server says, by the codes that it says it with. Other codes come in its own words. */
+export default {
+  "problem.network": "The server could not be reached. Check the connection and try again.",
+  "problem.internal": "Something went wrong on the server. Try again in a moment.",
+  "problem.unexpected": "Something went wrong in this page. Reload it and try again.",
+  "problem.wait": "Too many tries. Wait {seconds} seconds, then try again.",
+  "problem.rate_limited": "Too many tries. Wait a moment, then try again.",
+  "problem.invalid_credentials": "The e-mail address, the password or the code is wrong.",
+  "problem.invalid_token": "This link was used before or has run out.",
+  "problem.invalid_refresh_token": "Your session has ended. Sign in again.",
+  "problem.refresh_token_reused": "Your session was ended for safety. Sign in again.",
+  "problem.unauthorized": "Your session has ended. Sign in again.",
+  "problem.email_taken": "There is an account with this address already.",
+  "problem.overloaded": "The server is busy. Try again in a moment.",
+  "problem.unavailable": "The server is not available right now. Try again in a moment.",
+  "problem.last_admin": "The last active admin has to stay.",
+  "fault.required": "This is needed.",
+  "fault.too_short": "At least {n} characters.",
+  "fault.weak_password": "This password is too easy to guess. Use a longer or less common one.",
+};

@@ -1,0 +1,71 @@
+import { recall, remember } from "./storage.js";
+import { store } from "./store.js";
+
+/**
+ * Who is signed in. The access token lives in memory alone; the refresh token is in a cookie that
+ * no script can read.
+ * @typedef {{status: "unknown" | "anonymous" | "signed-in", user: object | null, token: string | null, expiresAt: number}} Session
+ */
+
+const nobody = { status: "anonymous", user: null, token: null, expiresAt: 0 };
+
+/** @type {{get: () => Session, set: (session: Session) => void}} */
+export const session = store({ ...nobody, status: "unknown" });
+
+/** Tabs tell each other: one signs in, refreshes or signs out for all. */
+const tabs = new BroadcastChannel("gatehouse");
+
+/** Whether it is worth asking: without it a stranger's first visit would begin with a refusal. */
+export function mayBeSignedIn() {
+  return recall("session") !== null;
+}
+
+export function accept(pair) {
+  const next = {
+    status: "signed-in",
+    user: pair.user,
+    token: pair.access_token,
+    expiresAt: Date.now() + pair.expires_in * 1000,
+  };
+  remember("session", "1");
+  session.set(next);
+  tabs.postMessage(next);
+}
+
+/** The session ended, by choice or by the server's word. */
+export function forget() {
+  remember("session", null);
+  session.set(nobody);
+  tabs.postMessage(nobody);
+}
+
+export function nobodyYet() {
+  session.set(nobody);
+}
+
+/** After a change of the profile. */
+export function updateUser(user) {
+  const next = { ...session.get(), user };
+  session.set(next);
+  tabs.postMessage(next);
+}
+
+tabs.addEventListener("message", (event) => {
+  const before = session.get();
+  // Another account: nothing that is on this page belongs to it.
+  if (before.user && event.data.user && before.user.id !== event.data.user.id) {
+    location.assign("/");
+    return;
+  }
+  session.set(event.data);
+});
+
+/** The session that a token belongs to. */
+export function sessionId(token) {
+  try {
+    const payload = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+    return JSON.parse(atob(payload)).sid ?? null;
+  } catch {
+    return null;
+  }
+}
