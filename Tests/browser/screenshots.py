@@ -23,7 +23,10 @@ from visitor import Visitor
 LOOKS = {
     "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 860}},
     "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 860}},
-    "phone": {"color_scheme": "light", "viewport": {"width": 375, "height": 780}},
+    "phone": {
+        "color_scheme": "light", "viewport": {"width": 375, "height": 780}, "is_mobile": True,
+        "has_touch": True, "device_scale_factor": 2,
+    },
 }
 
 
@@ -73,11 +76,18 @@ class Camera:
             visitor.signed_in(person)
         for path in paths:
             self.take(visitor, path, look)
-        if person and "/keys" in paths:
-            visitor.open("/keys?new=1")
-            visitor.page.get_by_role("dialog").wait_for()
-            self.keep(visitor, "keys-new", look)
+        if "/keys" in paths:
+            self.dialog(visitor, "/keys", "New key", look)
+            self.dialog(visitor, "/keys", "Revoke", look)
+            self.dialog(visitor, "/account", "Turn on", look)
         visitor.context.close()
+
+    def dialog(self, visitor: Visitor, path: str, button: str, look: str) -> None:
+        page = visitor.open(path)
+        visitor.settled(page)
+        page.get_by_role("button", name=button).first.click()
+        page.get_by_role("dialog").wait_for()
+        self.keep(visitor, f"dialog-{button.lower().replace(' ', '-')}", look, whole=False)
 
     def take(self, visitor: Visitor, path: str, look: str) -> None:
         page = visitor.open(path)
@@ -85,9 +95,9 @@ class Camera:
         name = path.split("#")[0].strip("/").replace("/", "-") or "overview"
         self.keep(visitor, name, look)
 
-    def keep(self, visitor: Visitor, name: str, look: str) -> None:
+    def keep(self, visitor: Visitor, name: str, look: str, whole: bool = True) -> None:
         visitor.page.wait_for_load_state("networkidle")
-        visitor.page.screenshot(path=self.folder / f"{name}-{look}.png", full_page=True)
+        visitor.page.screenshot(path=self.folder / f"{name}-{look}.png", full_page=whole)
 
 
 def main(folder: Path) -> None:

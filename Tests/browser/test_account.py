@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 
+import pytest
+import qrcode
 import test_totp as totp
 from playwright.sync_api import expect
+from qrcode.constants import ERROR_CORRECT_M
+from qrcode.util import MODE_8BIT_BYTE, QRData
 
 from checks import ok
-from gatehouse import new_password
+from gatehouse import Person, new_password
 
 
 def test_keys_are_rotated_and_revoked_by_name(visitor, server):
@@ -93,14 +97,40 @@ def test_the_profile_and_the_password_are_changed(visitor, server):
     assert server.login(person.email, password)["user"]["name"] == "Ann Example"
 
 
+def drawings(text: str) -> list[set[tuple[int, int]]]:
+    """The dark cells of a text's QR code under each mask, by another encoder."""
+    found = []
+    for mask in range(8):
+        code = qrcode.QRCode(error_correction=ERROR_CORRECT_M, border=4, mask_pattern=mask)
+        code.add_data(QRData(text.encode(), mode=MODE_8BIT_BYTE))
+        code.make(fit=True)
+        rows = enumerate(code.get_matrix())
+        found.append({(x, y) for y, row in rows for x, dark in enumerate(row) if dark})
+    return found
+
+
+@pytest.mark.parametrize("address", ["a@b.example", f"{'long-' * 12}name@{'sub.' * 20}example.org"])
+def test_the_qr_code_says_what_its_link_says(visitor, server, address):
+    password = new_password()
+    server.register(address, password)
+    tokens = server.login(address, password)
+    page = visitor.signed_in(Person(address, password, tokens["user"], tokens), at="/account")
+    page.get_by_role("button", name="Turn on").click()
+    link = page.get_by_role("link", name="Open it in an app").get_attribute("href")
+    assert link.startswith("otpauth://totp/")
+    path = page.get_by_role("img", name="QR code").locator("path").get_attribute("d")
+    cells = {(int(x), int(y)) for x, y in re.findall(r"M(\d+) (\d+)h1v1h-1z", path)}
+    assert cells in drawings(link)
+
+
 def test_two_step_sign_in_is_turned_on_used_and_turned_off(visit, server):
     person = server.person()
     visitor = visit()
     page = visitor.signed_in(person, at="/account")
     page.get_by_role("button", name="Turn on").click()
     dialog = page.get_by_role("dialog")
-    secret = dialog.get_by_label("Secret").input_value()
-    dialog.get_by_label("Code").fill(totp.code(secret))
+    secret = dialog.get_by_role("textbox", name="Secret").input_value()
+    dialog.get_by_role("textbox", name="Code").fill(totp.code(secret))
     dialog.get_by_role("button", name="Turn on").click()
     expect(page.get_by_role("heading", name="Your recovery codes")).to_be_visible()
     codes = page.get_by_role("dialog").get_by_role("listitem").all_inner_texts()

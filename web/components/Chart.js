@@ -1,6 +1,6 @@
 import { html, useEffect, useRef, useState } from "preact";
 import { number } from "../lib/format.js";
-import { language } from "../lib/i18n.js";
+import { language, locale } from "../lib/i18n.js";
 import { useStore } from "../lib/store.js";
 import { shade } from "../lib/theme.js";
 
@@ -19,10 +19,13 @@ function colour(element, name) {
 
 const tones = ["accent", "warn", "danger", "muted"];
 
-function settings(element, { type, labels, series, tag }) {
+function settings(element, { type, labels, series }) {
   const line = colour(element, "line");
   const muted = colour(element, "muted");
-  const compact = new Intl.NumberFormat(tag, { notation: "compact", maximumFractionDigits: 1 });
+  const compact = new Intl.NumberFormat(locale(), {
+    notation: "compact",
+    maximumFractionDigits: 1,
+  });
   return {
     type,
     data: {
@@ -106,7 +109,7 @@ export function Chart({ type = "bar", label, labels, series }) {
     if (!ready) return undefined;
     const holder = canvas.current.parentElement;
     ready.defaults.font.family = getComputedStyle(holder).fontFamily;
-    const chart = new ready(canvas.current, settings(holder, { type, labels, series, tag }));
+    const chart = new ready(canvas.current, settings(holder, { type, labels, series }));
     return () => chart.destroy();
   }, [ready, type, content, tag, shown]);
   return html`<figure class="relative">

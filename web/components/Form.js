@@ -19,7 +19,7 @@ export function Form({ of, submit, kind = "main", onCancel, full, children }) {
 }
 
 function Frame({ id, label, hint, error, optional, children }) {
-  return html`<div class="grid gap-1.5">
+  return html`<div class="grid content-start gap-1.5">
     <label for=${id} class="text-sm font-medium">
       ${label}${optional && html` <span class="font-normal text-muted">${t("form.optional")}</span>`}
     </label>

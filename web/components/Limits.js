@@ -10,6 +10,11 @@ function quotaNote(metric) {
   return `${t("meter.left", { count: metric.remaining })} ${resets}`;
 }
 
+/** What has a limit first: that is what people look for. */
+function bounded(metrics) {
+  return [...metrics].sort((a, b) => (a.limit === null) - (b.limit === null));
+}
+
 /** What is left of each limit. @param {{report: object}} props a `UsageReport` */
 export function Limits({ report }) {
   const held = [
@@ -27,7 +32,7 @@ export function Limits({ report }) {
     })),
   ];
   return html`<div class="grid gap-x-10 gap-y-5 sm:grid-cols-2">
-    ${report.metrics.map(
+    ${bounded(report.metrics).map(
       (metric) => html`<${Meter}
         key=${`${metric.metric}-${metric.period}`}
         label=${t(`meter.${metric.period}`, { what: metricName(metric.metric) })}

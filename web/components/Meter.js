@@ -24,7 +24,7 @@ export function Meter({ label, used, limit, note }) {
       aria-valuemax=${limit}
       aria-valuenow=${Math.min(used, limit)}
       aria-valuetext=${values}
-      class="mt-2 h-2 overflow-hidden rounded-full bg-sunken"
+      class="mt-2 h-2 overflow-hidden rounded-full bg-line"
     >
       <div class=${`h-full rounded-full ${tone}`} style=${{ width: `${share * 100}%` }}></div>
     </div>`

@@ -4,7 +4,7 @@ import { useStore } from "../lib/store.js";
 import { chooseTheme, theme, themes } from "../lib/theme.js";
 import { Icon } from "./Icon.js";
 
-const icons = { system: "device", light: "sun", dark: "moon" };
+const icons = { system: "session", light: "sun", dark: "moon" };
 
 /** The switches of language and of light and dark. */
 export function Preferences() {

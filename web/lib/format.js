@@ -1,4 +1,4 @@
-import { language, t } from "./i18n.js";
+import { locale, t } from "./i18n.js";
 
 export { number } from "./i18n.js";
 
@@ -6,8 +6,8 @@ const formats = new Map();
 
 /** Formats are dear to make and few. */
 function format(name, make) {
-  const key = `${language.get()} ${name}`;
-  if (!formats.has(key)) formats.set(key, make(language.get()));
+  const key = `${locale()} ${name}`;
+  if (!formats.has(key)) formats.set(key, make(locale()));
   return formats.get(key);
 }
 

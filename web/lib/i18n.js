@@ -60,6 +60,12 @@ export function translated(key, values) {
   return key in words ? filled(words[key], values) : null;
 }
 
+/** How the reader writes numbers and dates: as their region does, in the language of the page. */
+export function locale() {
+  const tag = language.get();
+  return (navigator.languages ?? []).find((asked) => asked.slice(0, 2) === tag) ?? tag;
+}
+
 export function number(value) {
-  return new Intl.NumberFormat(language.get()).format(value);
+  return new Intl.NumberFormat(locale()).format(value);
 }

@@ -2,8 +2,8 @@ import Testing
 
 @testable import Appliance
 
-/// How the console's files are served. Without web assets in the binary (a plain `swift build`) only
-/// that is told; `make test` puts them in, and the API tests demand that they are there.
+/// How the console's files are served. A binary without web assets (of a plain `swift build`) says
+/// only that; `make test` puts them in, and the API tests demand that they are there.
 @Suite("The console")
 struct ConsoleScenarios {
     static let isEmbedded = !Asset.all.isEmpty

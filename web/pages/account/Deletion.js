@@ -37,10 +37,9 @@ function Ask({ user, onClose }) {
 export function Deletion({ user }) {
   const [open, setOpen] = useState(false);
   return html`<${Card}
-    title=${t("deletion.title")}
-    about=${t("deletion.about")}
-    actions=${html`<${Button} kind="danger" onClick=${() => setOpen(true)}>${t("deletion.submit")}<//>`}
-  >
-    ${open && html`<${Ask} user=${user} onClose=${() => setOpen(false)} />`}
-  <//>`;
+      title=${t("deletion.title")}
+      about=${t("deletion.about")}
+      actions=${html`<${Button} kind="danger" onClick=${() => setOpen(true)}>${t("deletion.submit")}<//>`}
+    />
+    ${open && html`<${Ask} user=${user} onClose=${() => setOpen(false)} />`}`;
 }

@@ -6,6 +6,7 @@ import { Card } from "../../components/Card.js";
 import { CopyField } from "../../components/CopyField.js";
 import { Field, Form } from "../../components/Form.js";
 import { Actions, Modal } from "../../components/Modal.js";
+import { QRCode } from "../../components/QRCode.js";
 import { api } from "../../lib/api.js";
 import { useForm } from "../../lib/form.js";
 import { t } from "../../lib/i18n.js";
@@ -24,7 +25,8 @@ function Enrol({ enrolment, onClose, onCodes }) {
     <ol class="mb-5 grid list-decimal gap-4 pl-5 text-sm marker:text-muted">
       <li>
         <p class="mb-3">${t("totp.scan")}</p>
-        <a class="link" data-outside href=${enrolment.otpauth_uri}>${t("totp.open")}</a>
+        <${QRCode} text=${enrolment.otpauth_uri} label=${t("totp.code")} />
+        <p class="mt-2"><a class="link" data-outside href=${enrolment.otpauth_uri}>${t("totp.open")}</a></p>
         <div class="mt-3">
           <${CopyField} id="totp-secret" label=${t("totp.secret")} value=${enrolment.secret} />
         </div>
@@ -112,12 +114,11 @@ export function TwoSteps({ user }) {
     actions=${html`<${Badge} tone=${user.totp_enabled ? "ok" : "plain"}>
         ${t(user.totp_enabled ? "totp.isOnBadge" : "totp.isOffBadge")}<//
       >${button}`}
-  >
+  />
     ${
       step.name === "enrol" &&
       html`<${Enrol} enrolment=${step.enrolment} onClose=${close} onCodes=${gotCodes} />`
     }
     ${step.name === "codes" && html`<${Codes} codes=${step.codes} onClose=${close} />`}
-    ${step.name === "off" && html`<${TurnOff} onClose=${close} onDone=${turnedOff} />`}
-  <//>`;
+    ${step.name === "off" && html`<${TurnOff} onClose=${close} onDone=${turnedOff} />`}`;
 }
