@@ -11,7 +11,10 @@ package final class Appliance: Sendable {
     typealias RequestContext = Context
 
     let settings: LiveSettings
+    /// What requests and jobs go through: it watches what they do.
     let store: any Database
+    /// The same store by itself, for what only its engine can.
+    let engine: any Database
     let clock: WallClock
     let logger: Logger
     let hasher: PasswordHasher
@@ -34,6 +37,15 @@ package final class Appliance: Sendable {
     let gateAnswers = Counter()
     let traffic = Traffic()
     let httpMeter = HTTPMeter()
+    let gateMeter = GateMeter()
+    let signIns = Outcomes()
+    let mails = Outcomes()
+    /// Nil: there are no spans.
+    let tracer: SpanTracer?
+    let exporter: OTLPExporter?
+    /// Nil: nobody is told of errors but the log.
+    let faults: FaultReporter?
+    let sentry: SentrySender?
     let dashboard = Dashboard()
     let idempotencyRuns = IdempotencyRuns()
     /// One fold at a time.
@@ -47,11 +59,21 @@ package final class Appliance: Sendable {
     let nights = Turnstile()
 
     /// Nothing is listening yet and nothing runs in the background: `serve` does both.
+    ///
+    /// - Parameter faults: what the logger tells of errors, for Sentry.
     package init(
-        configuration: Configuration, store: any Database, clock: WallClock = .system,
-        logger: Logger
+        configuration: Configuration, store engine: any Database, clock: WallClock = .system,
+        logger: Logger, faults: FaultReporter? = nil
     ) throws {
         settings = LiveSettings(configuration)
+        self.engine = engine
+        let tracer = configuration.otlp.tracer
+        self.tracer = tracer
+        exporter = try configuration.exporter(of: tracer, clock: clock, logger: logger)
+        self.faults = faults
+        sentry = try configuration.sender(of: faults, clock: clock, logger: logger)
+        let store = WatchedStore(
+            base: engine, settings: settings, tracer: tracer, logger: logger)
         self.store = store
         self.clock = clock
         self.logger = logger
@@ -171,7 +193,10 @@ package final class Appliance: Sendable {
     ) -> [any Service] {
         let isScraped = Wake()
         let metrics = metricsListener(sockets: metricsSockets) { isScraped.set() }
-        return [
+        // The first is stopped last: what the others do at their end is reported too.
+        let reports: [any Service] =
+            (exporter.map { [$0] } ?? []) + (sentry.map { [$0] } ?? [])
+        return reports + [
             Checkpointer(appliance: self), jobRunner(), ControlListener(appliance: self),
         ] + (metrics.map { [$0] } ?? []) + [
             listener(sockets: sockets) { channel in

@@ -227,6 +227,38 @@ package struct UsageCounters {
             """)
     }
 
+    package struct OfPlan: Sendable, Equatable {
+        package let plan: String
+        package let metric: String
+        package let value: Int64
+    }
+
+    /// What the customers of each plan used in a period.
+    package func byPlan(
+        window: Window, period: String, limit: Int
+    ) throws(Problem) -> [OfPlan] {
+        try db.rows(
+            """
+            SELECT p.slug, c.metric, CAST(sum(c.value) AS BIGINT) FROM usage_counters c
+            JOIN subscriptions s ON s.user_id = c.user_id AND s.status = 'active'
+            JOIN plans p ON p.id = s.plan_id
+            WHERE c.granularity = \(window.rawValue) AND c.period = \(period) AND c.key_id = ''
+            GROUP BY p.slug, c.metric ORDER BY p.slug, c.metric LIMIT \(limit)
+            """
+        ) { row throws(Problem) in
+            OfPlan(plan: try row.text(), metric: try row.text(), value: try row.integer())
+        }
+    }
+
+    /// How many accounts used anything from a day on.
+    package func activeUsers(from day: String) throws(Problem) -> Int64 {
+        try db.count(
+            """
+            SELECT count(DISTINCT user_id) FROM usage_counters
+            WHERE granularity = 'day' AND period >= \(day) AND key_id = ''
+            """)
+    }
+
     /// Drops counters of periods before that one, at most `most` of accounts and of keys each;
     /// returns how many went.
     package func prune(

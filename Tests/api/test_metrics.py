@@ -12,9 +12,9 @@ import pytest
 
 from checks import eventually, ok, problem
 from gatehouse import Server, run_command
+from scraper import FOLDER, prometheus
 
 ROOT = Path(__file__).parents[2]
-PROMETHEUS = ROOT / "deploy" / "prometheus"
 OPEN_METRICS = "application/openmetrics-text"
 
 
@@ -38,12 +38,6 @@ def promtool(*words: str, input: str | None = None) -> subprocess.CompletedProce
     return subprocess.run(
         ["promtool", *words], input=input, capture_output=True, text=True, timeout=60
     )
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 def test_they_are_on_their_own_listener_and_nothing_else_is(server):
@@ -91,11 +85,77 @@ def test_the_gate_is_counted_by_outcome_whoever_answers_it(start):
     answers = [server.get("/gate", key).status_code for _ in range(14)]
     assert answers == [200] * 10 + [429] * 4
     problem(server.get("/gate"), 401, "unauthorized")
+    text, plan = scrape(server).text, server.plan_of(person)
+
+    def decisions(outcome: str, limit: str = "", plan: str = plan) -> float:
+        labels = f'outcome="{outcome}",limit="{limit}",plan="{plan}"'
+        return value(text, f"gatehouse_gate_decisions_total{{{labels}}}")
+
+    assert decisions("allowed") == 10
+    assert decisions("quota_exceeded", "requests_per_month") == 4
+    assert decisions("unauthorized", plan="") == 1
+
+
+def test_sign_ins_are_counted_by_outcome(start):
+    server = start()
+    person = server.person()
+    wrong = {"email": person.email, "password": "wrong one"}
+    problem(server.post("/auth/login", json=wrong), 401, "invalid_credentials")
     text = scrape(server).text
+    assert value(text, 'gatehouse_sign_ins_total{outcome="signed_in"}') == 1
+    assert value(text, 'gatehouse_sign_ins_total{outcome="invalid_credentials"}') == 1
+
+
+def test_who_is_active_and_what_a_plan_uses_is_looked_up(start):
+    server = start(limits_checkpoint_interval="10ms")
+    person = server.customer({"requests_per_month": 10})
+    server.person()
+    for _ in range(3):
+        ok(server.get("/items", person))
+    eventually(lambda: server.used(person) == 3, what="counts")
+    ok(server.get("/admin/stats", server.admin()))  # after it the counts are in the store
+    usage = f'gatehouse_usage_this_month{{plan="{server.plan_of(person)}",metric="requests"}} 3\n'
+    text = eventually(lambda: (t := scrape(server).text) and usage in t and t, what="the usage")
+    assert value(text, 'gatehouse_active_users{window="1d"}') == 1
+    assert value(text, 'gatehouse_active_users{window="30d"}') == 1
+
+
+def test_the_console_reads_the_same_figures(start):
+    server = start(limits_checkpoint_interval="10ms")
+    person = server.customer({"requests_per_month": 2})
+    for _ in range(3):
+        server.get("/items", person)
+    wrong = {"email": person.email, "password": "wrong one"}
+    problem(server.post("/auth/login", json=wrong), 401, "invalid_credentials")
+    totals = ok(server.get("/admin/stats", server.admin()))["totals"]
+    text, plan = scrape(server).text, server.plan_of(person)
     decisions = "gatehouse_gate_decisions_total"
-    assert value(text, decisions + '{outcome="allowed"}') == 10
-    assert value(text, decisions + '{outcome="quota_exceeded"}') == 4
-    assert value(text, decisions + '{outcome="unauthorized"}') == 1
+    allowed = value(text, f'{decisions}{{outcome="allowed",limit="",plan="{plan}"}}')
+    limit = f'limit="requests_per_month",plan="{plan}"'
+    refused = value(text, f'{decisions}{{outcome="quota_exceeded",{limit}}}')
+    assert totals["requests_allowed_today"] == allowed == 2
+    assert totals["requests_refused_today"] == refused == 1
+    sign_ins = "gatehouse_sign_ins_total"
+    assert totals["sign_ins_today"] == value(text, sign_ins + '{outcome="signed_in"}')
+    failed = value(text, sign_ins + '{outcome="invalid_credentials"}')
+    assert totals["sign_ins_failed_today"] == failed == 1
+    for state in ("active", "inactive"):
+        users = value(text, f'gatehouse_users{{state="{state}"}}')
+        shown = totals["users_active"]
+        assert users == (shown if state == "active" else totals["users"] - shown)
+    assert totals["store_bytes"] == value(text, "gatehouse_store_bytes")
+
+
+def test_what_is_in_memory_is_a_hit_and_what_is_not_a_miss(start):
+    server = start()
+    key = server.make_key(server.person())["key"]
+    for _ in range(10):
+        ok(server.get("/gate", key))
+    text = scrape(server).text
+    looks = "gatehouse_cache_lookups_total"
+    for cache in ("keys", "customers"):
+        assert value(text, f'{looks}{{cache="{cache}",result="hit"}}') >= 9
+        assert 1 <= value(text, f'{looks}{{cache="{cache}",result="miss"}}') <= 4
 
 
 def test_what_the_store_and_the_process_are_at_is_there(start):
@@ -106,6 +166,9 @@ def test_what_the_store_and_the_process_are_at_is_there(start):
     assert value(text, 'gatehouse_users{state="active"}') == 1
     assert value(text, "gatehouse_store_commits_total") >= 1
     assert value(text, "gatehouse_store_writes_waiting") == 0
+    assert value(text, "gatehouse_store_commit_duration_seconds_count") >= 1
+    sync = value(text, "gatehouse_store_sync_duration_seconds_sum")
+    assert 0 < sync <= value(text, "gatehouse_store_commit_duration_seconds_sum")
     assert value(text, "process_open_fds") < value(text, "process_max_fds")
     assert value(text, "process_resident_memory_bytes") > 1e6
 
@@ -164,36 +227,13 @@ def test_openmetrics_is_for_who_asks_for_it(server):
 
 def test_a_real_prometheus_scrapes_it(server, tmp_path):
     server.person()
-    port, target = free_port(), address(server).removeprefix("http://")
-    settings = (PROMETHEUS / "prometheus.yml").read_text()
-    assert "127.0.0.1:9464" in settings
-    settings = settings.replace("127.0.0.1:9464", target).replace("15s", "1s")
-    (tmp_path / "prometheus.yml").write_text(settings)
-    (tmp_path / "alerts.yml").write_text((PROMETHEUS / "alerts.yml").read_text())
-    process = subprocess.Popen(
-        [
-            "prometheus", f"--web.listen-address=127.0.0.1:{port}",
-            "--config.file=prometheus.yml", f"--storage.tsdb.path={tmp_path}/series",
-        ],
-        cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-
-    def query(what: str) -> list:
-        try:
-            url = f"http://127.0.0.1:{port}/api/v1/query"
-            return ok(httpx.get(url, params={"query": what}))["data"]["result"]
-        except (httpx.TransportError, AssertionError):
-            return []  # it is still starting
-
-    try:
-        [up] = eventually(lambda: query('up{job="gatehouse"} == 1'), what="a scrape")
+    target = address(server).removeprefix("http://")
+    with prometheus(target, tmp_path) as running:
+        [up] = running.query('up{job="gatehouse"}')
         assert up["metric"]["instance"] == target
-        [users] = query('gatehouse_users{state="active"}')
+        [users] = running.query('gatehouse_users{state="active"}')
         assert int(users["value"][1]) >= 1
-        assert query("gatehouse_http_request_duration_seconds_bucket")
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+        assert running.query("gatehouse_http_request_duration_seconds_bucket")
 
 
 def test_the_samples_are_right(tmp_path):
@@ -201,13 +241,14 @@ def test_the_samples_are_right(tmp_path):
         ("check", "config", "prometheus.yml"), ("check", "rules", "alerts.yml"),
         ("test", "rules", "alerts_test.yml"),
     ):  # fmt: skip
-        checked = promtool(*words[:2], str(PROMETHEUS / words[2]))
+        checked = promtool(*words[:2], str(FOLDER / words[2]))
         assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def test_every_metric_of_the_alerts_is_one_of_ours():
     manual = (ROOT / "docs" / "operations.md").read_text()  # a Swift test holds it to the code
     known = set(re.findall(r"^\| `((?:gatehouse|process)_\w+)` \|", manual, re.MULTILINE))
-    rules = (PROMETHEUS / "alerts.yml").read_text()
+    rules = (FOLDER / "alerts.yml").read_text()
     named = set(re.findall(r"\b(?:gatehouse|process)_\w+", rules))
+    named = {re.sub(r"(?<=_seconds)_(bucket|count|sum)$", "", name) for name in named}
     assert len(named) > 10 and named <= known, named - known

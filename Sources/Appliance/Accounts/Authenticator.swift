@@ -56,6 +56,14 @@ final class Authenticator: Sendable {
         keys = LiveCache(capacity: customersMax)
     }
 
+    /// What is in memory here, by name.
+    var caches: [(name: String, looks: (hits: UInt64, misses: UInt64))] {
+        [
+            ("accounts", accounts.looks), ("keys", keys.looks), ("sessions", sessions.looks),
+            ("tokens", verified.looks),
+        ]
+    }
+
     static let refused = Problem(.unauthorized, "Present a valid access token or API key.")
 
     /// Throws `unauthorized` for every credential that is not good now, `forbidden` for a key from

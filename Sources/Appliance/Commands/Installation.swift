@@ -96,6 +96,7 @@ extension CommandRefusal {
         case let problem as Problem: self.init(problem)
         case let failure as TLSPair.Failure: self.init(.configuration, failure.reason)
         case let refusal as SMTPTransport.Refusal: self.init(.configuration, refusal.reason)
+        case let failure as ReportFailure: self.init(.configuration, failure.reason)
         case let failure as SafeFile.Failure: self.init(.cannotCreate, failure.reason)
         case let failure as InheritedSockets.Failure: self.init(.configuration, failure.reason)
         default: return nil
@@ -147,9 +148,12 @@ extension Configuration {
 
     var logLevel: Logger.Level { Logger.Level(rawValue: log.level) ?? .info }
 
-    func logger() -> Logger {
+    /// - Parameter faults: who is told of each error.
+    func logger(faults: FaultReporter? = nil) -> Logger {
         LogThreshold.shared.set(logLevel)
         let isJournaled = JournalStream.isBehind(1, environment: Machine.environment)
-        return Logger(label: "gatehouse") { _ in JSONLogHandler(isJournaled: isJournaled) }
+        return Logger(label: "gatehouse") { _ in
+            JSONLogHandler(isJournaled: isJournaled, faults: faults)
+        }
     }
 }

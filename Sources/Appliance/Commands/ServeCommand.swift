@@ -60,8 +60,10 @@ struct ServeCommand: AsyncParsableCommand {
         _ configuration: Configuration, _ store: SQLiteStore, _ sockets: InheritedSockets,
         _ notifier: ServiceNotifier
     ) async throws {
-        let logger = configuration.logger()
-        let appliance = try Appliance(configuration: configuration, store: store, logger: logger)
+        let faults = configuration.sentry.dsn.map { _ in FaultReporter() }
+        let logger = configuration.logger(faults: faults)
+        let appliance = try Appliance(
+            configuration: configuration, store: store, logger: logger, faults: faults)
         defer { appliance.close() }
         try await appliance.prepare()
         announce(configuration, logger)
@@ -97,6 +99,10 @@ struct ServeCommand: AsyncParsableCommand {
         } catch let error as IOError {
             throw CommandRefusal(
                 .inUse, "Cannot listen on \(configuration.server.listen): \(error).")
+        } catch {
+            logger.critical("a service has failed", metadata: ["cause": "\(error)"])
+            await appliance.sentry?.sendAll()
+            throw error
         }
         logger.info("stopped")
     }

@@ -133,6 +133,10 @@ package struct Configuration: Sendable, Equatable {
     package struct Log: Sendable, Equatable {
         package var level = "info"
         package var requests = "errors"
+        /// Zero: no request is slow.
+        package var slowRequest: Duration = .seconds(1)
+        /// Zero: no statement is slow.
+        package var slowQuery: Duration = .milliseconds(200)
     }
 
     package var server = Server()
@@ -146,6 +150,8 @@ package struct Configuration: Sendable, Equatable {
     package var audit = Audit()
     package var jobs = Jobs()
     package var log = Log()
+    package var otlp = OTLP()
+    package var sentry = Sentry()
     /// Where the store, keys and mailbox are; `--data-dir`.
     package var dataDirectory = "data"
     /// The file that it was read from, if there was one.

@@ -18,7 +18,7 @@ package struct ConfigurationKey: Sendable {
         "GATEHOUSE_" + name.uppercased().map { $0 == "." ? "_" : String($0) }.joined()
     }
 
-    private static func scalar<Value>(
+    static func scalar<Value>(
         _ name: String, _ expected: String,
         _ path: any WritableKeyPath<Configuration, Value> & Sendable,
         parse: @escaping @Sendable (String) -> Value?,
@@ -35,7 +35,7 @@ package struct ConfigurationKey: Sendable {
             shown: { show($0[keyPath: path]) })
     }
 
-    private static func list<Value>(
+    static func list<Value>(
         _ name: String, _ expected: String,
         _ path: any WritableKeyPath<Configuration, [Value]> & Sendable,
         parse: @escaping @Sendable (String) -> Value?,
@@ -70,7 +70,7 @@ package struct ConfigurationKey: Sendable {
             parse: { $0 == "true" ? true : $0 == "false" ? false : nil }, show: { String($0) })
     }
 
-    private static func duration(
+    static func duration(
         _ name: String, _ least: String, _ most: String,
         _ path: any WritableKeyPath<Configuration, Duration> & Sendable
     ) -> ConfigurationKey {
@@ -90,7 +90,7 @@ package struct ConfigurationKey: Sendable {
             parse: { words.contains($0) ? $0 : nil }, show: { $0 })
     }
 
-    private static func optionalText(
+    static func optionalText(
         _ name: String, _ expected: String,
         _ path: any WritableKeyPath<Configuration, String?> & Sendable,
         isValid: @escaping @Sendable (String) -> Bool
@@ -110,7 +110,7 @@ package struct ConfigurationKey: Sendable {
             show: { $0?.description ?? "" })
     }
 
-    private static func text(
+    static func text(
         _ name: String, _ expected: String,
         _ path: any WritableKeyPath<Configuration, String> & Sendable,
         isValid: @escaping @Sendable (String) -> Bool
@@ -123,7 +123,7 @@ package struct ConfigurationKey: Sendable {
 extension ConfigurationKey {
     /// Every key there is, in the order of config/gatehouse.yaml.
     package static let all: [ConfigurationKey] =
-        server + metrics + store + backup + auth + limits + usage + mail + jobs + log
+        server + metrics + store + backup + auth + limits + usage + mail + jobs + log + reports
 
     private static let server: [ConfigurationKey] = [
         scalar(
@@ -272,6 +272,8 @@ extension ConfigurationKey {
     private static let log: [ConfigurationKey] = [
         choice("log.level", ["trace", "debug", "info", "notice", "warning", "error"], \.log.level),
         choice("log.requests", ["off", "errors", "all"], \.log.requests),
+        duration("log.slow_request", "0s", "1h", \.log.slowRequest),
+        duration("log.slow_query", "0s", "1h", \.log.slowQuery),
     ]
 
     @Sendable private static func isOrigin(_ text: String) -> Bool {

@@ -7,7 +7,7 @@ extension ConfigurationKey {
         "auth.require_verified_email", "auth.refresh_token_ttl", "auth.session_ttl",
         "auth.refresh_grace", "auth.signing_key_max_age",
         "limits.api_per_minute_user", "limits.api_per_minute_address",
-        "log.level", "log.requests",
+        "log.level", "log.requests", "log.slow_request", "log.slow_query",
     ]
 
     package var isReloadable: Bool { Self.reloadable.contains(name) }

@@ -25,8 +25,12 @@ extension Appliance {
     ) -> GateDecision {
         let decision = decide(query, credential, at: now, &review, address: address)
         switch decision {
-        case .allowed: traffic.allow()
-        case .refused(let problem, _): traffic.refuse(problem.code)
+        case .allowed(let caller):
+            traffic.allow()
+            gateMeter.allow(plan: caller.snapshot.plan)
+        case .refused(let problem, let caller):
+            traffic.refuse(problem.code)
+            gateMeter.refuse(problem, plan: caller?.snapshot.plan)
         case .cold: break
         }
         return decision

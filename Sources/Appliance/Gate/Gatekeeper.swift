@@ -43,6 +43,9 @@ final class Gatekeeper: Sendable {
         self.didSettle = didSettle
     }
 
+    /// Customers in memory, for the metrics.
+    var looks: (hits: UInt64, misses: UInt64) { customers.looks }
+
     // MARK: Decisions
 
     /// Takes the demand from every limit that applies, or throws the refusal and takes nothing.

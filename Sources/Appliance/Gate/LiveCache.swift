@@ -19,6 +19,8 @@ final class LiveCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         var young: [Key: Value] = [:]
         var old: [Key: Value] = [:]
         var loads: [Key: Load] = [:]
+        var hits: UInt64 = 0
+        var misses: UInt64 = 0
     }
 
     private final class Stripe: Sendable {
@@ -39,10 +41,16 @@ final class LiveCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     /// Runs `body` on the value, which it may change; nil when it is not in memory.
     func with<Result: Sendable>(_ key: Key, _ body: (inout Value) -> Result) -> Result? {
         stripe(key).state.withLock { state in
+            // Counted under the lock that is held anyway.
             if let index = state.young.index(forKey: key) {
+                state.hits &+= 1
                 return body(&state.young.values[index])
             }
-            guard var value = state.old.removeValue(forKey: key) else { return nil }
+            guard var value = state.old.removeValue(forKey: key) else {
+                state.misses &+= 1
+                return nil
+            }
+            state.hits &+= 1
             let result = body(&value)
             insert(value, for: key, into: &state)
             return result
@@ -108,6 +116,13 @@ final class LiveCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     var count: Int {
         stripes.reduce(0) { $0 + $1.state.withLock { $0.young.count + $0.old.count } }
+    }
+
+    /// How often what was looked for was there, and how often it was not, since the start.
+    var looks: (hits: UInt64, misses: UInt64) {
+        stripes.reduce((0, 0)) { sum, stripe in
+            stripe.state.withLock { (sum.0 + $0.hits, sum.1 + $0.misses) }
+        }
     }
 
     // MARK: Loading

@@ -9,8 +9,6 @@ final class Traffic: Sendable {
 
     private struct Recent {
         var refused: [Problem.Code: Int64] = [:]
-        /// What `take` has given away since the start.
-        var taken = Counts()
     }
 
     struct Counts: Sendable {
@@ -18,16 +16,6 @@ final class Traffic: Sendable {
         fileprivate(set) var refused: [Problem.Code: Int64] = [:]
 
         var isEmpty: Bool { allowed == 0 && refused.isEmpty }
-
-        fileprivate mutating func add(_ other: Counts) {
-            allowed += other.allowed
-            refused.merge(other.refused, uniquingKeysWith: +)
-        }
-
-        fileprivate mutating func remove(_ other: Counts) {
-            allowed -= other.allowed
-            refused.merge(other.refused, uniquingKeysWith: -)
-        }
 
         /// As `activity` names them.
         var byName: [(name: String, count: Int64)] {
@@ -48,18 +36,7 @@ final class Traffic: Sendable {
             var counts = Counts()
             counts.allowed = allowed.exchange(0, ordering: .relaxed)
             swap(&recent.refused, &counts.refused)
-            recent.taken.add(counts)
             return counts
-        }
-    }
-
-    /// Since the start. Under the lock that `take` holds, so it never falls.
-    var totals: Counts {
-        recent.withLock { recent in
-            var totals = recent.taken
-            totals.allowed += allowed.load(ordering: .relaxed)
-            totals.refused.merge(recent.refused, uniquingKeysWith: +)
-            return totals
         }
     }
 
@@ -68,7 +45,6 @@ final class Traffic: Sendable {
         recent.withLock { recent in
             allowed.wrappingAdd(counts.allowed, ordering: .relaxed)
             recent.refused.merge(counts.refused, uniquingKeysWith: +)
-            recent.taken.remove(counts)
         }
     }
 }

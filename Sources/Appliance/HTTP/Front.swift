@@ -3,6 +3,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import Tracing
 
 /// What every request passes first and every answer last: one id and one time for it, the host
 /// allow-list, problems turned into answers, the headers that all answers have, and the log line.
@@ -13,7 +14,8 @@ struct Front: HTTPResponder {
     let routes: [Route]
     let settings: LiveSettings
     let hosts: @Sendable (Settings) -> HostAllowList
-    let meter: HTTPMeter?
+    /// Nil: nobody is told of these requests but the log.
+    let watch: RequestWatch?
     let clock: WallClock
     let logger: Logger
     let ids: RequestIDs
@@ -21,35 +23,36 @@ struct Front: HTTPResponder {
 
     init(
         router: RouterResponder<Context>, routes: [Route], settings: LiveSettings,
-        hosts: @escaping @Sendable (Settings) -> HostAllowList, meter: HTTPMeter?,
+        hosts: @escaping @Sendable (Settings) -> HostAllowList, watch: RequestWatch?,
         ids: RequestIDs, clock: WallClock, logger: Logger
     ) {
         self.router = router
         self.routes = routes
         self.settings = settings
         self.hosts = hosts
-        self.meter = meter
+        self.watch = watch
         self.ids = ids
         self.clock = clock
         self.logger = logger
     }
 
     func respond(to request: Request, context: Context) async throws -> Response {
-        guard let meter else { return await answer(request, context) }
-        meter.begin()
-        let begun = ContinuousClock.now
-        let response = await answer(request, context)
-        // The router says which route it was in a box that copies of the context share.
-        meter.end(
-            method: request.method.rawValue, route: routedPattern(context),
-            status: response.status.code, took: ContinuousClock.now - begun)
-        return response
-    }
-
-    private func answer(_ request: Request, _ context: Context) async -> Response {
         var context = context
         context.now = clock.now()
         context.requestID = ids.id(for: request.headers[.requestID])
+        guard let watch else { return await answer(request, context) }
+        let watched = watch.begin(request, id: context.requestID)
+        return await InstrumentationContext.$current.withValue(watched.context) {
+            let response = await answer(request, context)
+            // The router says which route it was in a box that copies of the context share.
+            watch.end(
+                watched, route: routedPattern(context), status: response.status.code,
+                at: context.now, settings.current)
+            return response
+        }
+    }
+
+    private func answer(_ request: Request, _ context: Context) async -> Response {
         let settings = settings.current
         var response: Response
         do {
@@ -98,6 +101,14 @@ struct Front: HTTPResponder {
                     "request_id": "\(context.requestID)", "method": "\(request.method)",
                     "route": "\(routePattern(request))", "code": "\(problem.code.rawValue)",
                     "cause": "\(problem.cause ?? problem.detail)",
+                ])
+        } else if problem.code == .internal {
+            // The line that was not wanted would have been reported.
+            watch?.faults?.report(
+                "request failed", cause: problem.cause ?? problem.detail,
+                details: [
+                    "request_id": context.requestID, "method": "\(request.method)",
+                    "route": routePattern(request), "code": problem.code.rawValue,
                 ])
         }
         var answer = problem.answer(requestID: context.requestID)

@@ -2,6 +2,7 @@ import Domain
 import HTTPTypes
 import NIOCore
 import NIOHTTP1
+import Tracing
 
 /// Answers `/gate` on the event loop, before the framework sees the request.
 ///
@@ -69,7 +70,7 @@ final class GateHandler: ChannelDuplexHandler, RemovableChannelHandler {
         case .body: passOnHeld(context)
         case .end:
             if let taken = held {
-                if answer(taken.request, context) {
+                if answer(taken.request, taken.head, context) {
                     held = nil
                     return
                 }
@@ -110,14 +111,18 @@ final class GateHandler: ChannelDuplexHandler, RemovableChannelHandler {
         + SecurityFields.json.flatMap { Array("\($0.name.rawName): \($0.value)\r\n".utf8) }
 
     /// False when something has to be loaded first.
-    private func answer(_ request: GateRequest, _ context: ChannelHandlerContext) -> Bool {
+    private func answer(
+        _ request: GateRequest, _ head: HTTPRequestHead, _ context: ChannelHandlerContext
+    ) -> Bool {
         guard let encoder else { return false }
         let now = appliance.clock.now()
+        let span = request.traceparent == nil ? nil : span(of: request, head)
         let peer = context.channel.remoteAddress
         let decision = appliance.gate(
             request.query, request.credential, at: now, &review
         ) { appliance.clients.address(forwardedFor: request.forwardedFor, from: peer) }
         var buffer: ByteBuffer
+        var status = 200
         switch decision {
         case .cold: return false
         case .allowed(let caller):
@@ -137,8 +142,9 @@ final class GateHandler: ChannelDuplexHandler, RemovableChannelHandler {
             let id = appliance.requestIDs.id(for: request.id)
             let answer = appliance.refusal(problem, caller, query: request.query, requestID: id)
             buffer = emptyAnswer(capacity: 2048)
-            let status = HTTPResponseStatus(statusCode: answer.status.code)
-            buffer.writeString("HTTP/1.1 \(status.code) \(status.reasonPhrase)\r\n")
+            status = answer.status.code
+            let reason = HTTPResponseStatus(statusCode: status).reasonPhrase
+            buffer.writeString("HTTP/1.1 \(status) \(reason)\r\n")
             for field in answer.headers {
                 buffer.writeString("\(field.name.rawName): \(field.value)\r\n")
             }
@@ -146,12 +152,25 @@ final class GateHandler: ChannelDuplexHandler, RemovableChannelHandler {
             writeEnd(of: request, id: id, bodyBytes: count, at: now, into: &buffer)
             buffer.writeImmutableBuffer(answer.body)
         }
+        span?.endRequest(
+            method: head.method.rawValue, route: Appliance.gatePath, status: status,
+            isSecure: isSecure)
         encoder.write(NIOAny(buffer), promise: nil)
         lastAnswer = buffer
         hasUnflushed = true
         connectionGuard.didAnswer()
         appliance.gateAnswers.next()
         return true
+    }
+
+    /// For a caller who records its own; one that is never ended is never sent.
+    private func span(of request: GateRequest, _ head: HTTPRequestHead) -> RecordedSpan? {
+        guard let tracer = appliance.tracer, let parent = request.traceparent,
+            let remote = TraceContext(
+                traceparent: parent, state: head.headers["tracestate"]), remote.isSampled
+        else { return nil }
+        var context = InstrumentationContext.topLevel
+        return tracer.root(head.method.rawValue, .server, from: remote, in: &context)
     }
 
     /// The memory of the answer before, unless that one is not written yet: then it is shared, and
@@ -194,6 +213,7 @@ struct GateRequest {
     private(set) var credential = Credential.none
     private(set) var id: String?
     private(set) var forwardedFor: [String] = []
+    private(set) var traceparent: String?
 
     private static let path = Appliance.gatePath.utf8
 
@@ -234,6 +254,9 @@ struct GateRequest {
                 guard id == nil else { return false }
                 id = value
             case .forwardedFor: forwardedFor.append(value)
+            case .traceparent:
+                guard traceparent == nil else { return false }
+                traceparent = value
             case .contentLength where value == "0": break
             case .connection where value == "keep-alive": break
             case .contentLength, .connection, .transferEncoding, .expect, .upgrade: return false
@@ -249,6 +272,7 @@ struct GateRequest {
         case authorization
         case requestID = "x-request-id"
         case forwardedFor = "x-forwarded-for"
+        case traceparent
         case contentLength = "content-length"
         case connection
         case transferEncoding = "transfer-encoding"
@@ -262,6 +286,7 @@ struct GateRequest {
             case 7: known = .upgrade
             case 9: known = .apiKey
             case 10: known = .connection
+            case 11: known = .traceparent
             case 12: known = .requestID
             case 13: known = .authorization
             case 14: known = .contentLength

@@ -13,7 +13,10 @@ extension Appliance {
     ) -> any Service {
         let server = configuration.server
         return application(
-            responder: front(routes, meter: httpMeter),
+            responder: front(
+                routes,
+                watch: RequestWatch(
+                    meter: httpMeter, tracer: tracer, faults: faults, logger: logger)),
             endpoint: sockets.isEmpty ? .address(server.listen) : .inherited(sockets),
             gatekeeping: self, tls: tls, drainDelay: server.drainDelay,
             onDraining: { self.readiness.beginDraining() }, onListening: onListening)
@@ -21,14 +24,14 @@ extension Appliance {
 
     /// - Parameters:
     ///   - hosts: which of the settings says under what names it answers.
-    ///   - meter: what counts its requests.
+    ///   - watch: what counts and traces its requests.
     func front(
         _ routes: [Route], hosts: @escaping @Sendable (Settings) -> HostAllowList = { $0.hosts },
-        meter: HTTPMeter? = nil
+        watch: RequestWatch? = nil
     ) -> Front {
         Front(
             router: routerResponder(routes), routes: routes, settings: settings, hosts: hosts,
-            meter: meter, ids: requestIDs, clock: clock, logger: logger)
+            watch: watch, ids: requestIDs, clock: clock, logger: logger)
     }
 
     /// A server of HTTP/1 with our bounds on each of its connections.

@@ -14,7 +14,7 @@ struct MetricsListener: Service {
         let lookout = Lookout(appliance)
         let server = appliance.application(
             responder: appliance.front(
-                [appliance.metricsRoute(lookout)], hosts: { $0.metricsHosts }, meter: nil),
+                [appliance.metricsRoute(lookout)], hosts: { $0.metricsHosts }),
             endpoint: endpoint, gatekeeping: nil, tls: nil
         ) { [logger = appliance.logger, onListening] channel in
             let address = channel.localAddress.map(Self.text) ?? ""
@@ -23,6 +23,7 @@ struct MetricsListener: Service {
         }
         // Cancelled and waited for when the server has ended.
         async let _: Void = lookout.serve()
+        async let _: Void = lookout.serveUsage()
         do {
             try await server.run()
         } catch {

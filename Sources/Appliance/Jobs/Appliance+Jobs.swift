@@ -41,7 +41,7 @@ extension Appliance {
             jobHandlers, store: store, clock: clock,
             bounds: JobRunner.Bounds(
                 workers: configuration.jobs.workers, lease: configuration.jobs.lease),
-            logger: logger)
+            tracer: tracer, logger: logger)
     }
 
     /// Puts the schedules of the configuration in place, and takes back what a killed process ran.
@@ -58,7 +58,7 @@ extension Appliance {
             }
         }
         // One process owns a SQLite store: whoever held a lease there is dead.
-        let isAlone = store is SQLiteStore
+        let isAlone = engine is SQLiteStore
         let taken = try await store.write { [wanted] db throws(Problem) in
             let names = Set(wanted.map(\.name))
             for entry in try db.schedules.list() where !names.contains(entry.name) {

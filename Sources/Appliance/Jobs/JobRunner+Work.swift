@@ -1,6 +1,7 @@
 import Domain
 import Logging
 import Store
+import Tracing
 
 /// One claim: the work, its time limit, and the renewal of its lease, side by side.
 extension JobRunner {
@@ -22,7 +23,7 @@ extension JobRunner {
         let endings = await withTaskGroup(of: Ending.self) { group in
             group.addTask {
                 do throws(Problem) {
-                    return .worked(try await handler.run(claim, began))
+                    return .worked(try await self.traced(claim, handler, began))
                 } catch {
                     return .failed(error)
                 }
@@ -43,6 +44,21 @@ extension JobRunner {
             return endings
         }
         await settle(claim, handler, endings)
+    }
+
+    /// A trace begins with each try: who enqueued it has long been answered.
+    private func traced(
+        _ claim: Jobs.Claim, _ handler: JobHandler, _ began: Timestamp
+    ) async throws(Problem) -> JobOutcome {
+        var context = InstrumentationContext.topLevel
+        let span = tracer?.root("job \(handler.name)", .consumer, from: nil, in: &context)
+        guard let span else { return try await handler.run(claim, began) }
+        span.attributes = [
+            "messaging.system": "gatehouse", "messaging.operation.type": "process",
+            "messaging.operation.name": "run", "messaging.destination.name": "\(handler.name)",
+            "messaging.message.id": "\(claim.job.id)",
+        ]
+        return try await span.run { () throws(Problem) in try await handler.run(claim, began) }
     }
 
     /// Renews until it is cancelled or the lease is lost.

@@ -29,6 +29,7 @@ final class JobRunner: Service {
     let clock: WallClock
     let logger: Logger
     let bounds: Bounds
+    let tracer: SpanTracer?
     private let handlers: [JobHandler]
     private let state = Mutex(State())
     /// This process, in the names of its leases.
@@ -48,12 +49,13 @@ final class JobRunner: Service {
 
     init(
         _ handlers: [JobHandler], store: any Database, clock: WallClock, bounds: Bounds,
-        logger: Logger
+        tracer: SpanTracer? = nil, logger: Logger
     ) {
         self.handlers = handlers
         self.store = store
         self.clock = clock
         self.bounds = bounds
+        self.tracer = tracer
         self.logger = logger
         var random = SystemRandomNumberGenerator()
         name = Base62.random(16, using: &random)

@@ -1,5 +1,6 @@
 import Domain
 import Store
+import Tracing
 
 /// How mails leave this machine.
 enum Courier: Sendable {
@@ -19,6 +20,24 @@ enum Courier: Sendable {
         switch self {
         case .mailbox(let mailbox): try await mailbox.deliver(message)
         case .smtp(let transport): try await transport.send(message)
+        }
+    }
+
+    /// What the span of a delivery says; never whom it goes to.
+    func place(
+        _ configuration: Configuration
+    ) -> (name: String, kind: SpanKind, attributes: SpanAttributes) {
+        switch self {
+        case .mailbox: return ("mailbox write", .internal, [:])
+        case .smtp:
+            let smtp = configuration.mail.smtp
+            return (
+                "smtp send", .client,
+                [
+                    "network.protocol.name": "smtp", "server.address": .string(smtp.host),
+                    "server.port": .int64(Int64(smtp.port)),
+                ]
+            )
         }
     }
 

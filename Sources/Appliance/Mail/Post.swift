@@ -29,9 +29,11 @@ extension Appliance {
     func sendMail(_ run: JobRun<MailOrder>) async throws(Problem) -> JobOutcome {
         guard let recipient = run.payload.recipient else { return .done }
         guard let occasion = Occasion(json: run.payload.about, seal) else {
+            mails.count("refused")
             return .refused("Another version wrote it, or its link was sealed with another key.")
         }
         guard try await isWorthSending(occasion, run) else {
+            mails.count("dropped")
             logger.info("mail dropped: its link was used or replaced", metadata: run.metadata)
             return .done
         }
@@ -42,13 +44,26 @@ extension Appliance {
             from: sender, to: recipient, id: "\(run.id)", host: configuration.mailHost,
             at: run.createdAt)
         do throws(MailFailure) {
-            try await courier.deliver(message)
+            try await deliver(message)
+            mails.count("sent")
             return .done
         } catch {
             switch error {
-            case .later(let reason): throw Problem(.unavailable, reason)
-            case .never(let reason): return .refused(reason)
+            case .later(let reason):
+                mails.count("delayed")
+                throw Problem(.unavailable, reason)
+            case .never(let reason):
+                mails.count("refused")
+                return .refused(reason)
             }
+        }
+    }
+
+    private func deliver(_ message: MailMessage) async throws(MailFailure) {
+        guard let tracer else { return try await courier.deliver(message) }
+        let place = courier.place(configuration)
+        try await tracer.span(place.name, place.kind, place.attributes) {
+            () throws(MailFailure) in try await self.courier.deliver(message)
         }
     }
 

@@ -14,13 +14,14 @@ extension Appliance {
     }
 
     private var gateMeasurements: [Measurement] {
-        let totals = traffic.totals
-        // Allowed is there from the start, so that a rate can be told from the first request on.
-        let outcomes =
-            [(labels: ["allowed"], value: Double(totals.allowed))]
-            + totals.refused.map { (labels: [$0.key.rawValue], value: Double($0.value)) }
+        let caches = authenticator.caches + [("customers", gatekeeper.looks)]
+        let looks = caches.flatMap { name, looks in
+            [([name, "hit"], Double(looks.hits)), ([name, "miss"], Double(looks.misses))]
+        }
         return [
-            Measurement(.gateDecisions, each: outcomes),
+            Measurement(.gateDecisions, each: gateMeter.all),
+            Measurement(.cacheLooks, each: looks.map { (labels: $0.0, value: $0.1) }),
+            Measurement(.signIns, each: signIns.all),
             Measurement(.gateFast, gateAnswers.current),
             Measurement(.argon2Waiting, hasher.waiting),
             Measurement(.argon2Refused, hasher.refused),
@@ -36,7 +37,7 @@ extension Appliance {
                 Measurement(.diskFree, files.freeBytes.map { Double($0) }),
             ]
         }
-        guard let store = store as? SQLiteStore else { return found }
+        guard let store = engine as? SQLiteStore else { return found }
         let (figures, readers) = (store.writerFigures, store.readerFigures)
         return found + [
             Measurement(.storeWaitingWrites, store.waitingWrites),
@@ -44,6 +45,9 @@ extension Appliance {
             Measurement(.storeFailedWrites, figures.failed),
             Measurement(.storeLargestGroup, figures.largestGroup),
             Measurement(.storeCommitTime, figures.commitTime),
+            Measurement(.storeCommitTimes, figures.commitTimes),
+            Measurement(.storeSyncTimes, figures.syncTimes),
+            Measurement(.storeBusyCheckpoints, figures.busyCheckpoints),
             Measurement(.storeWaitingReads, readers.waiting),
             Measurement(.storeReadersBusy, readers.busy),
             Measurement(.storeReaders, readers.count),
@@ -73,6 +77,18 @@ extension Appliance {
                 Measurement(.backupTime, newest.map(Self.seconds)),
             ]
         }
+        found += [Measurement(.mails, each: mails.all)] + reportMeasurements
+        if let usage = facts.usage {
+            found += [
+                Measurement(
+                    .activeUsers,
+                    each: [("1d", usage.activeToday), ("30d", usage.activeMonth)].map {
+                        ([$0.0], Double($0.1))
+                    }),
+                Measurement(
+                    .usage, each: usage.byPlan.map { ([$0.plan, $0.metric], Double($0.value)) }),
+            ]
+        }
         guard let records = facts.store else { return found }
         let users = records.users
         let states = [("active", users.total - users.inactive), ("inactive", users.inactive)]
@@ -87,6 +103,16 @@ extension Appliance {
             Measurement(.drillTime, Self.seconds(drill.at)),
             Measurement(.drillSuccess, drill.failure == nil ? 1 : 0),
             Measurement(.drillDuration, drill.took),
+        ]
+    }
+
+    /// None of what is not told to anybody.
+    private var reportMeasurements: [Measurement] {
+        let spans = exporter?.counts ?? []
+        let faults = sentry?.counts ?? []
+        return [
+            Measurement(.spans, each: spans.map { ([$0.outcome], Double($0.count)) }),
+            Measurement(.faults, each: faults.map { ([$0.outcome], Double($0.count)) }),
         ]
     }
 

@@ -61,17 +61,22 @@ struct Exposition {
     private mutating func write(
         _ counts: Histogram.Counts, _ name: String, _ labels: [(String, String)]
     ) {
-        for (bound, count) in zip(counts.bounds, counts.cumulative) {
+        for (index, (bound, count)) in zip(counts.bounds, counts.cumulative).enumerated() {
             let bound = format == .openMetrics ? bound.description : Self.text(bound)
-            writeSample(name + "_bucket", labels + [("le", bound)], String(count))
+            writeSample(
+                name + "_bucket", labels + [("le", bound)], String(count),
+                counts.exemplars[index])
         }
-        writeSample(name + "_bucket", labels + [("le", "+Inf")], String(counts.count))
+        writeSample(
+            name + "_bucket", labels + [("le", "+Inf")], String(counts.count),
+            counts.exemplars[counts.bounds.count])
         writeSample(name + "_sum", labels, Self.text(counts.sum))
         writeSample(name + "_count", labels, String(counts.count))
     }
 
     private mutating func writeSample(
-        _ name: String, _ labels: [(String, String)], _ value: String
+        _ name: String, _ labels: [(String, String)], _ value: String,
+        _ exemplar: Exemplar? = nil
     ) {
         put(name)
         for (index, label) in labels.enumerated() {
@@ -80,7 +85,16 @@ struct Exposition {
         }
         put(labels.isEmpty ? " " : "} ")
         put(value)
+        // The text format has none.
+        if let exemplar, format == .openMetrics { write(exemplar) }
         put("\n")
+    }
+
+    private mutating func write(_ exemplar: Exemplar) {
+        put(" # {trace_id=\"\(exemplar.trace.traceID)\",span_id=\"")
+        put("\(TraceContext.hex(exemplar.trace.spanID))\"} ")
+        put(Self.text(exemplar.took / .seconds(1)))
+        put(" \(Double(exemplar.at.milliseconds) / 1000)")
     }
 
     private mutating func put(_ text: some StringProtocol) { bytes.append(contentsOf: text.utf8) }

@@ -26,15 +26,21 @@ final class HTTPMeter: Sendable {
     func begin() { inFlight.wrappingAdd(1, ordering: .relaxed) }
 
     /// - Parameter route: nil when no route took the request.
-    func end(method: String, route: String?, status: Int, took: Duration) {
-        let method = Self.methods.contains(method) ? method : Self.other
+    func end(
+        method: String, route: String?, status: Int, took: Duration, exemplar: Exemplar? = nil
+    ) {
+        let method = Self.known(method)
         let route = route ?? "unrouted"
         requests.cell(Request(method: method, route: route, status: status)).next()
-        durations.cell(Work(method: method, route: route)).record(took)
+        durations.cell(Work(method: method, route: route)).record(
+            took, exemplar: exemplar)
         inFlight.wrappingSubtract(1, ordering: .relaxed)
     }
 
-    private static let other = "other"
+    /// The method, or `other` for one that nobody knows.
+    static func known(_ method: String) -> String { methods.contains(method) ? method : other }
+
+    static let other = "other"
     private static let methods: Set = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
 
     var measurements: [Measurement] {

@@ -12,6 +12,16 @@ final class Lookout: Sendable {
     struct Facts: Sendable {
         var store: Records?
         var disk: Files?
+        /// Nil before it was known once.
+        var usage: Usage?
+    }
+
+    /// What takes a walk over all counters of a month: up to some seconds where there are millions
+    /// of them, so it is up to `usageFreshness` old and no scrape waits for it.
+    struct Usage: Sendable {
+        let activeToday: Int64
+        let activeMonth: Int64
+        let byPlan: [UsageCounters.OfPlan]
     }
 
     struct Records: Sendable {
@@ -30,16 +40,27 @@ final class Lookout: Sendable {
 
     private static let freshness: Duration = .seconds(5)
     private static let patience: Duration = .seconds(2)
+    private static let usageFreshness: Duration = .seconds(300)
 
     private let appliance: Appliance
     private let asked = Wake()
     private let looked = Wake()
     private let known = Mutex<(facts: Facts, at: ContinuousClock.Instant)?>(nil)
 
+    private let usageAsked = Wake()
+    private let usage = Mutex<(usage: Usage, at: ContinuousClock.Instant)?>(nil)
+
     init(_ appliance: Appliance) { self.appliance = appliance }
 
-    /// Neither, when nothing came in time.
+    /// Nothing of what did not come in time.
     func facts() async -> Facts {
+        usageAsked.set()
+        var facts = await freshFacts()
+        facts.usage = usage.withLock { $0?.usage }
+        return facts
+    }
+
+    private func freshFacts() async -> Facts {
         if let fresh { return fresh }
         asked.set()
         await withTaskGroup(of: Void.self) { group in
@@ -69,6 +90,35 @@ final class Lookout: Sendable {
             looked.set()
         }
     }
+
+    /// The same for what takes longer.
+    func serveUsage() async {
+        while !Task.isCancelled {
+            await usageAsked.wait()
+            let isFresh = usage.withLock { usage in
+                usage.map { ContinuousClock.now - $0.at < Self.usageFreshness } ?? false
+            }
+            guard !Task.isCancelled, !isFresh, let found = await usageFound() else { continue }
+            usage.withLock { $0 = (found, ContinuousClock.now) }
+        }
+    }
+
+    private func usageFound() async -> Usage? {
+        let now = appliance.clock.now()
+        func day(_ moment: Timestamp) -> String { Window.day.period(Window.day.index(of: moment)) }
+        let month = Window.month.period(Window.month.index(of: now))
+        let (today, first) = (day(now), day(now - .seconds(29 * 86_400)))
+        return try? await appliance.store.read { db throws(Problem) in
+            Usage(
+                activeToday: try db.usage.activeUsers(from: today),
+                activeMonth: try db.usage.activeUsers(from: first),
+                byPlan: try db.usage.byPlan(
+                    window: .month, period: month, limit: Self.usageSeriesMax))
+        }
+    }
+
+    /// Series of usage: anybody with a key may name a metric.
+    private static let usageSeriesMax = 200
 
     private func records() async -> Records? {
         try? await appliance.store.read { db throws(Problem) in

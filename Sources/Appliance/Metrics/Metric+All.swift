@@ -15,7 +15,7 @@ extension Metric {
     static let gateDecisions = counter(
         "gatehouse_gate_decisions_total",
         "Metered requests by what became of them: allowed, or the code of the refusal.",
-        by: "outcome")
+        by: "outcome", "limit", "plan")
     static let gateFast = counter(
         "gatehouse_gate_event_loop_answers_total", "Gate requests answered on the event loop.")
     static let argon2Waiting = gauge(
@@ -23,6 +23,13 @@ extension Metric {
     static let argon2Refused = counter(
         "gatehouse_argon2_refused_total",
         "Passwords turned away with 503 because too many were waiting.")
+
+    static let cacheLooks = counter(
+        "gatehouse_cache_lookups_total", "Looks at what is kept in memory: a hit or a miss.",
+        by: "cache", "result")
+    static let signIns = counter(
+        "gatehouse_sign_ins_total", "Sign-ins: signed_in, or the code of the refusal.",
+        by: "outcome")
 
     // MARK: The store
 
@@ -44,6 +51,14 @@ extension Metric {
         "gatehouse_store_commit_seconds_total",
         "Time spent in transactions, from BEGIN to the disk; by commits, the time of one.",
         unit: .seconds)
+    static let storeCommitTimes = histogram(
+        "gatehouse_store_commit_duration_seconds",
+        "Time of each transaction, from BEGIN to the disk.", unit: .seconds)
+    static let storeSyncTimes = histogram(
+        "gatehouse_store_sync_duration_seconds",
+        "Time of each COMMIT alone: writing the log and waiting for the disk.", unit: .seconds)
+    static let storeBusyCheckpoints = counter(
+        "gatehouse_store_checkpoints_busy_total", "Checkpoints that a reader held up.")
     static let storeWaitingReads = gauge(
         "gatehouse_store_reads_waiting", "Reads that wait for a reading thread.")
     static let storeReadersBusy = gauge(
@@ -81,6 +96,10 @@ extension Metric {
 
     static let jobs = gauge(
         "gatehouse_jobs", "Background jobs that are not done.", by: "kind", "state")
+    static let mails = counter(
+        "gatehouse_mails_total",
+        "Tries to send a mail: sent, delayed, refused, or dropped as its link was used.",
+        by: "outcome")
     static let backupTime = gauge(
         "gatehouse_backup_last_success_timestamp_seconds",
         "When the newest backup in backup.directory was made; none without one.", unit: .seconds)
@@ -96,6 +115,22 @@ extension Metric {
         "gatehouse_tls_certificate_not_after_timestamp_seconds",
         "When the certificate in use ends; none without TLS of our own.", unit: .seconds)
     static let users = gauge("gatehouse_users", "Accounts.", by: "state")
+    static let activeUsers = gauge(
+        "gatehouse_active_users",
+        "Accounts that used something metered today (1d), or today or in the 29 days before (30d).",
+        by: "window")
+    static let usage = gauge(
+        "gatehouse_usage_this_month", "Used in this calendar month (UTC), all customers of a plan.",
+        by: "plan", "metric")
+
+    // MARK: What others are told
+
+    static let spans = counter(
+        "gatehouse_spans_total",
+        "Spans by what became of them: sent, lost, rejected by the collector, or dropped unsent.",
+        by: "outcome")
+    static let faults = counter(
+        "gatehouse_error_reports_total", "Errors for Sentry: sent or discarded.", by: "outcome")
 
     // MARK: The process
 
@@ -115,12 +150,16 @@ extension Metric {
 
     static let all: [Metric] =
         [httpRequests, httpDuration, httpInFlight, gateDecisions, gateFast]
-        + [argon2Waiting, argon2Refused]
+        + [argon2Waiting, argon2Refused, cacheLooks, signIns]
+        + [storeCommitTimes, storeSyncTimes, storeBusyCheckpoints]
         + [storeUp, storeWaitingWrites, storeCommits, storeWrites, storeFailedWrites]
         + [storeLargestGroup, storeCommitTime, storeWaitingReads, storeReadersBusy, storeReaders]
         + [storeCheckpoints, storeCheckpointAge, storeWALPages, storeWALSize, storeSize, diskFree]
         + [counterPlaces, counterFileSize, counterDegraded, foldBacklog]
-        + [jobs, backupTime, backups, drillTime, drillSuccess, drillDuration]
+        + [
+            jobs, mails, activeUsers, usage, spans, faults, backupTime, backups, drillTime,
+            drillSuccess, drillDuration,
+        ]
         + [certificateEnd, users]
         + [buildInfo, processCPU, processMemory, processVirtualMemory, processOpenFiles]
         + [processFilesMax, processStart, processThreads]

@@ -1,3 +1,5 @@
+import Store
+
 /// What is measured. Alerts and dashboards elsewhere rely on the name: it is never used again for
 /// something else.
 struct Metric: Sendable, Hashable {
@@ -62,6 +64,11 @@ struct Measurement: Sendable {
     init(_ metric: Metric, _ value: some BinaryInteger) { self.init(metric, Double(value)) }
 
     init(_ metric: Metric, _ value: Duration?) { self.init(metric, value.map { $0 / .seconds(1) }) }
+
+    init(_ metric: Metric, _ times: TimeBuckets) {
+        self.init(
+            metric, [Series(labels: [], value: .histogram(Histogram.Counts(times)))])
+    }
 
     init(_ metric: Metric, each values: some Sequence<(labels: [String], value: Double)>) {
         self.init(metric, values.map { Series(labels: $0.labels, value: .number($0.value)) })

@@ -14,17 +14,21 @@ struct JSONLogHandler: LogHandler {
 
     private var leastLevel = Logger.Level.trace
     var metadata: Logger.Metadata = [:]
+    /// The request and the trace of the task that writes a line.
+    var metadataProvider: Logger.MetadataProvider? = .request
 
     let write: @Sendable ([UInt8]) -> Void
     private let clock: WallClock
     private let isJournaled: Bool
+    private let faults: FaultReporter?
 
     init(
-        clock: WallClock = .system, isJournaled: Bool = false,
+        clock: WallClock = .system, isJournaled: Bool = false, faults: FaultReporter? = nil,
         write: @escaping @Sendable ([UInt8]) -> Void = Self.print
     ) {
         self.clock = clock
         self.isJournaled = isJournaled
+        self.faults = faults
         self.write = write
     }
 
@@ -34,13 +38,17 @@ struct JSONLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
+        var all = metadataProvider?.get() ?? [:]
+        for more in [metadata, event.metadata ?? [:]] {
+            all.merge(more) { _, own in own }
+        }
+        faults?.take(event, all)
         var json = JSONWriter(capacity: 256)
         json.object { json in
             json.member("time", clock.now())
             json.member("level", event.level.rawValue)
             json.member("message", event.message.description)
             if let error = event.error { json.member("error", "\(error)") }
-            let all = metadata.merging(event.metadata ?? [:]) { _, own in own }
             for (name, value) in all.sorted(by: { $0.key < $1.key })
             where !Self.reserved.contains(name) {
                 json.member(name, value.description)

@@ -173,7 +173,7 @@ extension Appliance {
     private func copyAndPack(
         _ order: BackupOrder, spare: Int64, at now: Timestamp
     ) async throws -> BackupMade {
-        guard let store = store as? SQLiteStore else {
+        guard let store = engine as? SQLiteStore else {
             throw Problem.internal(cause: "only a SQLite store can be backed up")
         }
         let path = try order.path(configuration, at: now)

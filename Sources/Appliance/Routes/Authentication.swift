@@ -100,9 +100,15 @@ extension Appliance {
         let otp = form.token("otp", required: false)
         let usesCookie = try usesCookie(call)
         let (address, secret) = try form.finish(email, password)
-        let pair = try await signIn(
-            email: address, password: secret, otp: otp, from: call.origin, at: call.now)
-        return answer(pair, usesCookie: usesCookie)
+        do throws(Problem) {
+            let pair = try await signIn(
+                email: address, password: secret, otp: otp, from: call.origin, at: call.now)
+            signIns.count("signed_in")
+            return answer(pair, usesCookie: usesCookie)
+        } catch {
+            signIns.count(error.code.rawValue)
+            throw error
+        }
     }
 
     /// A cookie that is not `Secure` may go to a loopback address only (security S2).

@@ -73,8 +73,10 @@ extension Appliance {
         do throws(Problem) {
             try await gatekeeper.admit(caller.userID, demand, key: key, at: call.now, &review)
             traffic.allow()
+            gateMeter.allow(plan: caller.snapshot.plan)
         } catch {
             traffic.refuse(error.code)
+            gateMeter.refuse(error, plan: caller.snapshot.plan)
             throw error
         }
         do throws(Problem) {

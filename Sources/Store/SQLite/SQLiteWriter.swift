@@ -31,11 +31,17 @@ package final class SQLiteWriter: Sendable {
         package var units = 0
         package var failed = 0
         package var checkpoints = 0
+        /// Checkpoints that a reader kept from being whole.
+        package var busyCheckpoints = 0
         package var largestGroup = 0
         /// Pages in the write-ahead log after the last commit.
         package var walPages = 0
         /// From BEGIN to the disk, of all commits.
         package var commitTime: Duration = .zero
+        /// The same, one by one.
+        package var commitTimes = TimeBuckets()
+        /// Of COMMIT alone: what it takes to write the log and to wait for the disk.
+        package var syncTimes = TimeBuckets()
         /// When the last checkpoint was whole or as far as readers let it.
         package var checkpointedAt: ContinuousClock.Instant?
     }
@@ -106,11 +112,13 @@ package final class SQLiteWriter: Sendable {
     private func commit(_ group: [Unit], on connection: SQLiteConnection) {
         var outcomes: [Problem?] = []
         let begun = ContinuousClock.now
+        let ready: ContinuousClock.Instant
         do throws(SQLiteError) {
             try connection.run("BEGIN IMMEDIATE")
             connection.mustBeInTransaction = true
             for unit in group { outcomes.append(try run(unit, on: connection)) }
             connection.mustBeInTransaction = false
+            ready = ContinuousClock.now
             try connection.run("COMMIT")
         } catch {
             connection.mustBeInTransaction = false
@@ -124,9 +132,11 @@ package final class SQLiteWriter: Sendable {
             return
         }
         let pages = connection.walPages
-        let took = ContinuousClock.now - begun
+        let done = ContinuousClock.now
         figures.withLock {
-            $0.commitTime += took
+            $0.commitTime += done - begun
+            $0.commitTimes.add(done - begun)
+            $0.syncTimes.add(done - ready)
             $0.commits += 1
             $0.units += group.count
             $0.failed += outcomes.count { $0 != nil }
@@ -185,6 +195,7 @@ package final class SQLiteWriter: Sendable {
         figures.withLock {
             $0.checkpoints += 1
             if code == SQLITE_OK { $0.checkpointedAt = ContinuousClock.now }
+            if code & 0xFF == SQLITE_BUSY { $0.busyCheckpoints += 1 }
         }
     }
 }

@@ -1,3 +1,4 @@
+import Domain
 import Testing
 
 @testable import Appliance
@@ -80,6 +81,31 @@ struct ExpositionTests {
                 b_test_seconds_bucket{route="/",le="1.0"} 4
 
                 """ + end + "# EOF\n")
+    }
+
+    @Test("a bucket has its last exemplar, in OpenMetrics alone")
+    func exemplars() {
+        let histogram = Histogram(bounds: [1])
+        let trace = TraceContext(
+            traceID: TraceContext.ID(high: 0, low: 0xab), spanID: 1, isSampled: true)
+        let at = Timestamp(milliseconds: 1_700_000_000_500)
+        for (seconds, isRecorded) in [(9.0, true), (0.5, true), (0.25, true), (0.1, false)] {
+            let took = Duration.seconds(seconds)
+            histogram.record(
+                took, exemplar: isRecorded ? Exemplar(took: took, trace: trace, at: at) : nil)
+        }
+        let series = Measurement.Series(labels: ["/"], value: .histogram(histogram.counts))
+        let measurement = Measurement(Self.timing, [series])
+        let exemplar =
+            #" # {trace_id="000000000000000000000000000000ab",span_id="0000000000000001"} "#
+        let lines = Self.text([measurement], .openMetrics).split(separator: "\n")
+        #expect(
+            lines.contains(
+                #"b_test_seconds_bucket{route="/",le="1.0"} 3"# + exemplar + "0.25 1700000000.5"))
+        #expect(
+            lines.contains(
+                #"b_test_seconds_bucket{route="/",le="+Inf"} 4"# + exemplar + "9 1700000000.5"))
+        #expect(!Self.text([measurement]).contains("trace_id"))
     }
 
     @Test("a time that ran backwards counts as none")

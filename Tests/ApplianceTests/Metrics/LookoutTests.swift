@@ -48,7 +48,9 @@ struct LookoutTests {
         let measurements = appliance.measurements(facts)
         let text = String(decoding: Exposition.write(measurements, as: .text), as: UTF8.self)
         #expect(text.contains("\ngatehouse_store_up 0\n"))
-        #expect(text.contains("\ngatehouse_gate_decisions_total{outcome=\"allowed\"} 0\n"))
+        #expect(
+            text.contains(
+                "\ngatehouse_gate_decisions_total{outcome=\"allowed\",limit=\"\",plan=\"\"} 0\n"))
         #expect(text.contains("\nprocess_threads "))
         #expect(!text.contains("gatehouse_users"))
     }

@@ -1,3 +1,5 @@
+import Domain
+import Store
 import Testing
 
 @testable import Appliance
@@ -109,19 +111,51 @@ struct MetricTests {
         #expect(requests?.series.map(\.labels) == [["other", "unrouted", "404"]])
     }
 
-    @Test("what is taken for the store still counts, and what the store refused counts once")
+    @Test("past the room for limits and plans a refusal is counted by its code alone")
+    func gate() {
+        let meter = GateMeter()
+        var problem = Problem(.quotaExceeded, "")
+        for number in 0..<1500 {
+            problem.members = [JSON.Member("limit", .string("l\(number)"))]
+            meter.refuse(problem, plan: "free")
+        }
+        meter.allow(plan: "free")
+        meter.allow(plan: nil)
+        let all = meter.all
+        let refused = all.filter { $0.labels[0] == "quota_exceeded" }
+        #expect(refused.reduce(0) { $0 + $1.value } == 1500)
+        #expect(refused.count == 1001)
+        #expect(
+            refused.first { $0.labels == ["quota_exceeded", "other", "other"] }?.value == 500)
+        #expect(all.first { $0.labels == ["allowed", "", "free"] }?.value == 1)
+        #expect(all.first { $0.labels == ["allowed", "", ""] }?.value == 1)
+    }
+
+    @Test("a histogram that was kept elsewhere has the same counts")
+    func buckets() {
+        var times = TimeBuckets()
+        for milliseconds in [1, 2, 2, 60_000] { times.add(.milliseconds(milliseconds)) }
+        let counts = Histogram.Counts(times)
+        #expect(counts.count == 4)
+        #expect(counts.sum == 60.005)
+        #expect(counts.bounds.count == counts.cumulative.count)
+        #expect(zip(counts.bounds, counts.cumulative).first { $0.0 == 0.001 }?.1 == 1)
+        #expect(counts.cumulative.last == 3)
+    }
+
+    @Test("what is taken for the store is gone, and what the store refused comes once more")
     func traffic() {
         let traffic = Traffic()
         for _ in 0..<3 { traffic.allow() }
         traffic.refuse(.quotaExceeded)
         let taken = traffic.take()
+        #expect(taken.allowed == 3)
         traffic.allow()
-        #expect(traffic.totals.allowed == 4)
         traffic.putBack(taken)
-        #expect(traffic.totals.allowed == 4)
-        #expect(traffic.totals.refused == [.quotaExceeded: 1])
-        #expect(traffic.take().allowed == 4)
-        #expect(traffic.totals.allowed == 4)
+        let again = traffic.take()
+        #expect(again.allowed == 4)
+        #expect(again.refused == [.quotaExceeded: 1])
+        #expect(traffic.take().isEmpty)
     }
 
     @Test("a line of /proc is read from behind the program's name, which may look like more")

@@ -17,7 +17,7 @@ struct EqualWorkScenarios {
     }
 
     private static func walPages(_ server: TestServer) throws -> Int {
-        let store = try #require(server.appliance.store as? SQLiteStore)
+        let store = try #require(server.appliance.engine as? SQLiteStore)
         return store.writerFigures.walPages
     }
 

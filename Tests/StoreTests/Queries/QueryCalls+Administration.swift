@@ -34,6 +34,12 @@ extension QueryCalls {
             _ = try db.usage.metrics(of: user, metric: nil, window: .month, period: "2026-11")
             _ = try db.usage.metrics(of: user, metric: "a", window: .month, period: "2026-11")
         }
+        add("usage.byPlan") { db throws(Problem) in
+            _ = try db.usage.byPlan(window: .month, period: "2026-11", limit: 9)
+        }
+        add("usage.activeUsers") { db throws(Problem) in
+            _ = try db.usage.activeUsers(from: "2026-11-01")
+        }
         add("activity.add") { db throws(Problem) in try db.activity.add("sign_ins", at: now) }
         add("activity.points") { db throws(Problem) in
             _ = try db.activity.points(.hour, from: "2026-11-01T00")

@@ -1,0 +1,123 @@
+import Domain
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOSSL
+
+/// Why a report was not taken; for the log.
+struct ReportFailure: Error {
+    let reason: String
+}
+
+struct ReportAnswer: Sendable {
+    let status: Int
+    let headers: HTTPHeaders
+    let body: [UInt8]
+
+    /// Seconds alone: a date is as good as none to who has a wait of its own.
+    var retryAfter: Duration? {
+        headers.first(name: "Retry-After").flatMap { Int64($0) }.map { .seconds(max(0, $0)) }
+    }
+}
+
+/// Posts reports, one connection for each: they are few and come in batches, and a connection that
+/// is kept would have to be found dead first.
+final class ReportClient: Sendable {
+    let url: ReportURL
+    private let fields: [(name: String, value: String)]
+    private let timeout: TimeAmount
+    private let tls: NIOSSLContext?
+
+    /// - Parameters:
+    ///   - fields: headers of each request, with `Content-Type` among them.
+    ///   - caFile: certificate authorities in place of the system's.
+    ///   - timeout: from the first look for the host until the whole answer is there.
+    init(
+        _ url: ReportURL, fields: [(name: String, value: String)], caFile: String?,
+        timeout: Duration
+    ) throws(ReportFailure) {
+        self.url = url
+        self.fields = fields
+        self.timeout = TimeAmount(timeout)
+        tls = url.isSecure ? try Self.context(caFile) : nil
+    }
+
+    private static func context(_ caFile: String?) throws(ReportFailure) -> NIOSSLContext {
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.minimumTLSVersion = .tlsv12
+        tls.certificateVerification = .fullVerification
+        do {
+            if let caFile {
+                tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(caFile))
+            }
+            return try NIOSSLContext(configuration: tls)
+        } catch {
+            let path = caFile ?? "the system's certificates"
+            throw ReportFailure(reason: "ca_file: cannot use \(path): \(error)")
+        }
+    }
+
+    /// Returns what the other side says, whatever its status.
+    func post(_ body: [UInt8]) async throws(ReportFailure) -> ReportAnswer {
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let outcome = loop.makePromise(of: ReportAnswer.self)
+        let request = ReportHandler.Request(head: head(bodyBytes: body.count), body: body)
+        // Nothing is read before the handlers are there, and they are there only on the one
+        // connection that was taken: of a name with two addresses, two are begun.
+        let connection = ClientBootstrap(group: loop)
+            .connectTimeout(timeout)
+            .channelOption(.autoRead, value: false)
+            .connect(host: url.host, port: url.port)
+            .flatMap { [url, tls, timeout] channel in
+                loop.makeCompletedFuture {
+                    let pipeline = channel.pipeline.syncOperations
+                    if let tls {
+                        let name = IPAddress(url.host) == nil ? url.host : nil
+                        try pipeline.addHandler(
+                            NIOSSLClientHandler(context: tls, serverHostname: name))
+                    }
+                    try pipeline.addHTTPClientHandlers()
+                    try pipeline.addHandler(
+                        ReportHandler(request, timeout: timeout, outcome: outcome))
+                }
+                .flatMap { channel.setOption(.autoRead, value: true) }
+                .map { channel }
+            }
+        let channel: any Channel
+        do {
+            channel = try await connection.get()
+        } catch {
+            outcome.fail(CancellationError())
+            throw ReportFailure(reason: "cannot reach \(url.authority): \(Self.reason(error))")
+        }
+        do {
+            return try await withTaskCancellationHandler {
+                try await outcome.futureResult.get()
+            } onCancel: {
+                channel.close(promise: nil)
+            }
+        } catch let failure as ReportFailure {
+            throw failure
+        } catch {
+            throw ReportFailure(reason: "\(error)")
+        }
+    }
+
+    private func head(bodyBytes: Int) -> HTTPRequestHead {
+        var headers = HTTPHeaders()
+        headers.add(name: "Host", value: url.authority)
+        headers.add(name: "User-Agent", value: "gatehouse/\(Gatehouse.version)")
+        headers.add(name: "Content-Length", value: String(bodyBytes))
+        headers.add(name: "Connection", value: "close")
+        for field in fields { headers.add(name: field.name, value: field.value) }
+        let target = url.path.isEmpty ? "/" : url.path
+        return HTTPRequestHead(version: .http1_1, method: .POST, uri: target, headers: headers)
+    }
+
+    /// Of the addresses that a name has, what the first one said.
+    private static func reason(_ error: any Error) -> String {
+        guard let failed = error as? NIOConnectionError else { return "\(error)" }
+        if let first = failed.connectionErrors.first { return "\(first.error)" }
+        return "there is no such host"
+    }
+}
