@@ -9,6 +9,7 @@ builds: `make bench-gate` sees to them.
 from __future__ import annotations
 
 import argparse
+import http.server
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from dataclasses import dataclass, field
@@ -253,6 +255,77 @@ def customers(counts: list[int], active: int, rounds: int, seconds: int) -> None
                 case.server.wait()
 
 
+class Collector(http.server.BaseHTTPRequestHandler):
+    """Takes spans and errors, and throws them away."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def scrape(url: str, stop: threading.Event) -> None:
+    while not stop.wait(1):
+        urllib.request.urlopen(url, timeout=10).read()
+
+
+def observed(rounds: int, seconds: int) -> None:
+    """The gate with metrics, traces, error reports and slow lines, and without, side by side."""
+    sink = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Collector)
+    threading.Thread(target=sink.serve_forever, daemon=True).start()
+    address, stop = f"127.0.0.1:{sink.server_port}", threading.Event()
+    quiet = {"LOG_SLOW_REQUEST": "0s", "LOG_SLOW_QUERY": "0s", "METRICS_LISTEN": "off"}
+    watched = {
+        "METRICS_LISTEN": "127.0.0.1:9121", "OTLP_ENDPOINT": f"http://{address}",
+        "OTLP_SAMPLE_RATIO": "0.1", "SENTRY_DSN": f"http://key@{address}/1",
+    }  # fmt: skip
+    cases: list[Case] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number, (name, settings) in enumerate((("off", quiet), ("on", watched))):
+            data, root = Path(folder) / name / "data", f"http://127.0.0.1:{9119 + number}"
+            data.parent.mkdir()
+            server = start(
+                GATEHOUSE, "serve", "--listen", root[7:], "--data-dir", data,
+                GATEHOUSE_LIMITS_AUTH_ENABLED="false",
+                **{f"GATEHOUSE_{key}": value for key, value in settings.items()},
+            )  # fmt: skip
+            cases.append(Case(name, root + "/api/v1/gate", server))
+            wait_for(root + "/readyz")
+            _, key = prepare(root + "/api/v1", data)
+            cases[-1].header = f"X-API-Key: {key}"
+        threading.Thread(
+            target=scrape, args=("http://127.0.0.1:9121/metrics", stop), daemon=True
+        ).start()
+        try:
+            for number in range(rounds):
+                # Whoever is first has the other's heat behind it the next time.
+                for case in cases if number % 2 else reversed(cases):
+                    measure(case, seconds)
+        finally:
+            stop.set()
+            for case in cases:
+                case.server.terminate()
+                case.server.wait()
+            sink.shutdown()
+    print("| observed | requests/s (least to most) | server CPU a request | p99 |")
+    print("|---|---|---|---|")
+    for case in cases:
+        print(
+            f"| {case.name} | {statistics.median(case.rates):,.0f} ({min(case.rates):,.0f} to"
+            f" {max(case.rates):,.0f}) | {statistics.median(case.cpu):.1f} µs"
+            f" | {statistics.median(case.p99) / 1000:.2f} ms |"
+        )
+    off, on = cases
+    pairs = [b / a for a, b in zip(off.rates, on.rates)]
+    print(f"\nOn by off, round by round: {statistics.median(pairs):.3f}", end=" ")
+    print(f"({min(pairs):.3f} to {max(pairs):.3f}).")
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
@@ -264,6 +337,10 @@ if __name__ == "__main__":
         "--active", type=int, default=0, help="of whom so many are asked for (default: all)"
     )
     parser.add_argument(
+        "--observed", action="store_true",
+        help="instead: with metrics, traces and error reports, and without",
+    )  # fmt: skip
+    parser.add_argument(
         "--apart", action="store_true",
         help="servers on the first core, the load generator on the second: then rates are the "
         "servers' own",
@@ -272,7 +349,9 @@ if __name__ == "__main__":
     if arguments.apart:
         SERVER += ["taskset", "--cpu-list", "0"]
         CLIENT += ["taskset", "--cpu-list", "1"]
-    if arguments.customers:
+    if arguments.observed:
+        observed(arguments.rounds, arguments.seconds)
+    elif arguments.customers:
         customers(
             arguments.customers, arguments.active, arguments.rounds, arguments.seconds
         )
