@@ -12,7 +12,7 @@
 #endif
 
 // The last row ends the table, so that an empty one is C too.
-static const struct asset assets[] = {ASSETS{NULL}};
+static const struct asset assets[] = {ASSETS{0}};
 
 size_t asset_count(void) { return sizeof assets / sizeof assets[0] - 1; }
 

@@ -69,6 +69,32 @@ def test_a_call_that_is_refused_for_its_token_is_repeated_with_another(visit, se
     visitor.forgive(401)
 
 
+def test_a_step_that_needs_a_fresh_sign_in_asks_for_it_and_goes_on(visit, server):
+    visitor = visit()
+    person = server.person()
+    page = visitor.signed_in(person, at="/keys?new=1")
+    refused = []
+
+    def refuse_once(route):
+        if refused or route.request.method != "POST":
+            return route.continue_()
+        refused.append(route.request.url)
+        problem = '{"status":403,"code":"forbidden","detail":"","errors":[],"max_age":300}'
+        return route.fulfill(status=403, content_type="application/problem+json", body=problem)
+
+    page.route("**/api/v1/api-keys*", refuse_once)
+    page.get_by_label("Name").fill("Deploys")
+    page.get_by_role("button", name="Create key").click()
+    dialog = page.get_by_role("dialog", name="Is it still you?")
+    dialog.get_by_label("Password").fill(person.password)
+    dialog.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("heading", name="Your key “Deploys”")).to_be_visible()
+    visitor.forgive(403)
+    # The new session took the old one's place: the other is the one that made the person.
+    sessions = ok(server.get("/me/sessions", person))["items"]
+    assert len(sessions) == 2
+
+
 def test_signing_out_in_one_tab_ends_the_other(visit, server):
     visitor = visit()
     first = visitor.signed_in()

@@ -1,6 +1,9 @@
-import { html, useEffect, useRef } from "preact";
+import { html, useEffect, useRef, useState } from "preact";
 import { t } from "../lib/i18n.js";
 import { Button } from "./Button.js";
+
+/** One dialog may stand over another: each title has an id of its own. */
+let titles = 0;
 
 /**
  * A dialog over the page. The browser's own `<dialog>` holds the focus in it, closes it with
@@ -10,6 +13,10 @@ import { Button } from "./Button.js";
  */
 export function Modal({ title, onClose, wide, fixed, children }) {
   const element = useRef(null);
+  const [titleId] = useState(() => {
+    titles += 1;
+    return `dialog-title-${titles}`;
+  });
   useEffect(() => {
     const dialog = element.current;
     dialog.showModal();
@@ -26,12 +33,12 @@ export function Modal({ title, onClose, wide, fixed, children }) {
     ref=${element}
     onCancel=${onCancel}
     onClick=${onClick}
-    aria-labelledby="dialog-title"
+    aria-labelledby=${titleId}
     class=${`m-auto w-[calc(100vw-2rem)] rounded-xl border border-line bg-surface p-0 text-ink shadow-float ${wide ? "max-w-2xl" : "max-w-md"}`}
   >
     <div class="p-5 sm:p-6">
       <div class="mb-4 flex items-start justify-between gap-4">
-        <h2 id="dialog-title" class="min-w-0 text-lg font-semibold break-words">${title}</h2>
+        <h2 id=${titleId} class="min-w-0 text-lg font-semibold break-words">${title}</h2>
         ${
           !fixed &&
           html`<${Button}

@@ -27,6 +27,17 @@ function sentence(name, limit) {
 
 const order = ["month", "day", "hour", "minute", "second"];
 
+/** The plan that everybody begins with, then the others, the smaller first. */
+export function inOrder(plans) {
+  const size = ({ limits }) => {
+    const bounds = Object.values(limits).map((value) => value?.limit ?? value ?? Number.MAX_VALUE);
+    return Math.max(0, ...bounds);
+  };
+  return [...plans].sort(
+    (a, b) => Number(b.is_default) - Number(a.is_default) || size(a) - size(b),
+  );
+}
+
 /** The limits of a plan, quotas first. */
 export function limitLines(limits) {
   const rank = (name) => {

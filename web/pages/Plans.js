@@ -7,7 +7,7 @@ import { EmptyState, Loaded } from "../components/States.js";
 import { api } from "../lib/api.js";
 import { date } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
-import { limitLines } from "../lib/limits.js";
+import { inOrder, limitLines } from "../lib/limits.js";
 import { attempt, confirm } from "../lib/notices.js";
 import { useResource } from "../lib/resource.js";
 import { updateUser } from "../lib/session.js";
@@ -21,7 +21,7 @@ async function load(signal) {
       throw error;
     }),
   ]);
-  return { plans: plans.items, subscription };
+  return { plans: inOrder(plans.items), subscription };
 }
 
 function PlanCard({ plan, isCurrent, choose }) {
