@@ -12,7 +12,7 @@ from qrcode.constants import ERROR_CORRECT_M
 from qrcode.util import MODE_8BIT_BYTE, QRData
 
 from checks import ok
-from gatehouse import Person, new_password
+from gatehouse import Person, Server, new_password
 
 
 def test_keys_are_rotated_and_revoked_by_name(visitor, server):
@@ -150,6 +150,25 @@ def test_two_step_sign_in_is_turned_on_used_and_turned_off(visit, server):
     page.get_by_role("dialog").get_by_role("button", name="Turn off").click()
     visitor.toast("Two-step sign-in is off.")
     assert not ok(server.get("/me", server.again(person)))["totp_enabled"]
+
+
+def test_an_admin_who_needs_a_second_step_is_led_to_it(visit, tmp_path):
+    server = Server(tmp_path, auth_require_totp_for_admins="true").start()
+    try:
+        visitor = visit(server)
+        page = visitor.signed_in(server.admin(), at="/admin")
+        expect(page.get_by_text("Turn on two-step sign-in")).to_be_visible()
+        page.get_by_role("link", name="Go to your account").click()
+        page.get_by_role("button", name="Turn on").click()
+        dialog = page.get_by_role("dialog")
+        secret = dialog.get_by_role("textbox", name="Secret").input_value()
+        dialog.get_by_role("textbox", name="Code").fill(totp.code(secret))
+        dialog.get_by_role("button", name="Turn on").click()
+        page.get_by_role("button", name="I have saved them").click()
+        page.get_by_role("navigation").get_by_role("link", name="Overview").first.click()
+        expect(page.get_by_text("0 of 10,000")).to_be_visible()
+    finally:
+        server.close()
 
 
 def test_an_account_is_deleted_by_who_knows_its_password(visitor, server):

@@ -74,7 +74,7 @@ export function Navbar({ path, user }) {
         </div>`
         }
       </nav>
-      <div class="mt-6 grid gap-3 border-t border-line px-2 pt-4 lg:mt-auto">
+      <div class="mt-6 grid grid-cols-[minmax(0,1fr)] gap-3 border-t border-line px-2 pt-4 lg:mt-auto">
         <${Preferences} />
         <div class="flex items-center justify-between gap-2">
           <div class="min-w-0 text-sm">

@@ -1,8 +1,9 @@
 import { html, useEffect, useErrorBoundary, useRef, useState } from "preact";
 import { language, t } from "../lib/i18n.js";
 import { match, navigate, usePlace } from "../lib/router.js";
-import { session } from "../lib/session.js";
+import { isHeldBack, session } from "../lib/session.js";
 import { useStore } from "../lib/store.js";
+import { EnrolFirst } from "../pages/EnrolFirst.js";
 import { NotFound } from "../pages/NotFound.js";
 import { SignIn } from "../pages/SignIn.js";
 import { isFor, pages } from "../pages.js";
@@ -28,11 +29,15 @@ function find(path) {
  * Who may see the page: a stranger at a page of users is asked to sign in right there, and is then
  * where they wanted to go. No address is handed on, so none can lead astray.
  */
-function guarded(page, { status, user }) {
+function guarded(page, who) {
+  const { status, user } = who;
   if (page.access === "open" || page.access === "anybody") return page;
   if (status === "unknown") return null;
   if (page.access === "stranger") return page;
   if (!user) return { ...page, load: undefined, title: "signIn.title", component: SignIn };
+  if (isHeldBack(who) && page.path !== "/account") {
+    return { ...page, load: undefined, title: "enrol.title", component: EnrolFirst };
+  }
   if (isFor(page.access, user.role)) return page;
   return { ...page, load: undefined, title: "notFound.title", component: NotFound };
 }

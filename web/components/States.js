@@ -20,7 +20,7 @@ export function Skeleton({ lines = 3 }) {
  * @param {{icon?: string, title: string, text?: string, action?: unknown}} props
  */
 export function EmptyState({ icon = "list", title, text, action }) {
-  return html`<div class="flex flex-col items-center px-6 py-10 text-center">
+  return html`<div class="flex flex-col items-center px-6 py-8 text-center">
     <span class="mb-3 rounded-full bg-sunken p-3 text-muted"><${Icon} name=${icon} size=${22} /></span>
     <p class="font-medium">${title}</p>
     ${text && html`<p class="mt-1 max-w-sm text-sm text-muted">${text}</p>`}
@@ -30,7 +30,7 @@ export function EmptyState({ icon = "list", title, text, action }) {
 
 /** It could not be loaded: what happened, and another try. */
 export function ErrorState({ error, retry }) {
-  return html`<div class="flex flex-col items-center px-6 py-10 text-center" role="alert">
+  return html`<div class="flex flex-col items-center px-6 py-8 text-center" role="alert">
     <span class="mb-3 rounded-full bg-danger-soft p-3 text-danger"><${Icon} name="warn" size=${22} /></span>
     <p class="font-medium">${t("state.failed")}</p>
     <p class="mt-1 max-w-sm text-sm text-muted">${describe(error)}</p>

@@ -60,12 +60,26 @@ tabs.addEventListener("message", (event) => {
   session.set(event.data);
 });
 
+/** What an access token says of itself; the server alone judges whether it is true. */
+function claims(token) {
+  try {
+    return JSON.parse(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")));
+  } catch {
+    return {};
+  }
+}
+
 /** The session that a token belongs to. */
 export function sessionId(token) {
-  try {
-    const payload = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
-    return JSON.parse(atob(payload)).sid ?? null;
-  } catch {
-    return null;
-  }
+  return claims(token).sid ?? null;
+}
+
+/**
+ * Whether the server holds an admin back until their second step is on: their tokens then say that
+ * they are nobody special.
+ * @param {Session} session
+ */
+export function isHeldBack({ user, token }) {
+  if (user?.role !== "admin" || user.totp_enabled) return false;
+  return !(claims(token).roles ?? ["admin"]).includes("admin");
 }
