@@ -73,7 +73,8 @@ package final class Appliance: Sendable {
         self.faults = faults
         sentry = try configuration.sender(of: faults, clock: clock, logger: logger)
         let store = WatchedStore(
-            base: engine, settings: settings, tracer: tracer, logger: logger)
+            base: engine, system: engine is SQLiteStore ? "sqlite" : "postgresql",
+            settings: settings, tracer: tracer, logger: logger)
         self.store = store
         self.clock = clock
         self.logger = logger

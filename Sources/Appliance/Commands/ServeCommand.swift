@@ -99,6 +99,9 @@ struct ServeCommand: AsyncParsableCommand {
         } catch let error as IOError {
             throw CommandRefusal(
                 .inUse, "Cannot listen on \(configuration.server.listen): \(error).")
+        } catch let refusal as CommandRefusal {
+            // Such as an address that is taken: for who starts it, not for who watches.
+            throw refusal
         } catch {
             logger.critical("a service has failed", metadata: ["cause": "\(error)"])
             await appliance.sentry?.sendAll()

@@ -41,7 +41,7 @@ final class SentrySender: Service {
             dsn.url,
             fields: [
                 ("Content-Type", "application/x-sentry-envelope"), ("X-Sentry-Auth", credential),
-            ], caFile: configuration.caFile, timeout: configuration.timeout)
+            ], section: "sentry", caFile: configuration.caFile, timeout: configuration.timeout)
         envelope = SentryEnvelope(
             environment: configuration.environment, serverName: Machine.hostName)
     }

@@ -48,7 +48,7 @@ final class Lookout: Sendable {
     private let known = Mutex<(facts: Facts, at: ContinuousClock.Instant)?>(nil)
 
     private let usageAsked = Wake()
-    private let usage = Mutex<(usage: Usage, at: ContinuousClock.Instant)?>(nil)
+    private let usage = Mutex<(usage: Usage?, at: ContinuousClock.Instant)?>(nil)
 
     init(_ appliance: Appliance) { self.appliance = appliance }
 
@@ -98,8 +98,10 @@ final class Lookout: Sendable {
             let isFresh = usage.withLock { usage in
                 usage.map { ContinuousClock.now - $0.at < Self.usageFreshness } ?? false
             }
-            guard !Task.isCancelled, !isFresh, let found = await usageFound() else { continue }
-            usage.withLock { $0 = (found, ContinuousClock.now) }
+            guard !Task.isCancelled, !isFresh else { continue }
+            let found = await usageFound()
+            // A walk that took too long is not begun again with the next scrape.
+            usage.withLock { $0 = (found ?? $0?.usage, ContinuousClock.now) }
         }
     }
 

@@ -30,19 +30,22 @@ final class ReportClient: Sendable {
 
     /// - Parameters:
     ///   - fields: headers of each request, with `Content-Type` among them.
+    ///   - section: of the configuration, for who has to change it.
     ///   - caFile: certificate authorities in place of the system's.
     ///   - timeout: from the first look for the host until the whole answer is there.
     init(
-        _ url: ReportURL, fields: [(name: String, value: String)], caFile: String?,
-        timeout: Duration
+        _ url: ReportURL, fields: [(name: String, value: String)], section: String,
+        caFile: String?, timeout: Duration
     ) throws(ReportFailure) {
         self.url = url
         self.fields = fields
         self.timeout = TimeAmount(timeout)
-        tls = url.isSecure ? try Self.context(caFile) : nil
+        tls = url.isSecure ? try Self.context(section, caFile) : nil
     }
 
-    private static func context(_ caFile: String?) throws(ReportFailure) -> NIOSSLContext {
+    private static func context(
+        _ section: String, _ caFile: String?
+    ) throws(ReportFailure) -> NIOSSLContext {
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.minimumTLSVersion = .tlsv12
         tls.certificateVerification = .fullVerification
@@ -53,7 +56,7 @@ final class ReportClient: Sendable {
             return try NIOSSLContext(configuration: tls)
         } catch {
             let path = caFile ?? "the system's certificates"
-            throw ReportFailure(reason: "ca_file: cannot use \(path): \(error)")
+            throw ReportFailure(reason: "\(section).ca_file: cannot use \(path): \(error)")
         }
     }
 

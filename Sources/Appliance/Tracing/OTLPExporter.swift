@@ -38,7 +38,7 @@ final class OTLPExporter: Service {
             url.appending("/v1/traces"),
             fields: [("Content-Type", "application/json")]
                 + configuration.headers.map { ($0.name, $0.value.text) },
-            caFile: configuration.caFile, timeout: configuration.timeout)
+            section: "otlp", caFile: configuration.caFile, timeout: configuration.timeout)
         let own = [
             ("service.name", "gatehouse"), ("service.version", Gatehouse.version),
             ("host.name", Machine.hostName), ("process.pid", "\(Machine.processID)"),

@@ -8,6 +8,8 @@ import Tracing
 /// statement.
 struct WatchedStore: Database {
     let base: any Database
+    /// The engine, as the semantic conventions call it.
+    let system: String
     let settings: LiveSettings
     let tracer: SpanTracer?
     let logger: Logger
@@ -42,12 +44,15 @@ struct WatchedStore: Database {
             context = inner
         }
         guard slow > .zero || span != nil else { return nil }
-        return StoreWatch(context: context, span: span, tracer: tracer, slow: slow, logger: logger)
+        return StoreWatch(
+            system: system, context: context, span: span, tracer: tracer, slow: slow,
+            logger: logger)
     }
 }
 
 /// One unit of work on the store: what is told of its statements, and where.
 struct StoreWatch: Sendable {
+    let system: String
     /// The request's, since the store's threads have no task.
     let context: InstrumentationContext?
     let span: RecordedSpan?
@@ -78,7 +83,7 @@ struct StoreWatch: Sendable {
         var inner = context ?? .topLevel
         let span = self.span == nil ? nil : tracer?.child(sql.summary, .client, of: &inner)
         span?.attributes = [
-            "db.system.name": "sqlite", "db.query.text": .string(sql.text),
+            "db.system.name": .string(system), "db.query.text": .string(sql.text),
             "db.query.summary": .string(sql.summary), "db.operation.name": .string(sql.operation),
         ]
         let begun = ContinuousClock.now
