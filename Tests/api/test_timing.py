@@ -114,19 +114,26 @@ def people(start_for_module):
         return login, server.register(**login)
 
     known = [registered()[0] for _ in range(ADDRESSES)]
-    banned = []
-    for _ in range(ADDRESSES):
-        login, user = registered()
-        ok(server.patch(f"/admin/users/{user['id']}", server.admin(), {"is_active": False}))
-        banned.append(login)
+
+    def changed(change: dict) -> list[dict]:
+        logins = []
+        for _ in range(ADDRESSES):
+            login, user = registered()
+            ok(server.patch(f"/admin/users/{user['id']}", server.admin(), change))
+            logins.append(login)
+        return logins
+
+    def mistyped(logins: list[dict]) -> list[dict]:
+        return [login | {"password": new_password()} for login in logins]
+
     invited = [new_email() for _ in range(ADDRESSES)]
     for email in invited:
         ok(server.post("/admin/users", server.admin(), json={"email": email}), 201)
-    wrong = [login | {"password": new_password()} for login in known]
     return server, {
         "unknown": [{"email": new_email(), "password": new_password()} for _ in known],
-        "known": wrong,
-        "banned": banned,  # with the right password
+        "known": mistyped(known),  # whose address nobody has verified
+        "verified": mistyped(changed({"email_verified": True})),
+        "banned": changed({"is_active": False}),  # with the right password
         "invited": [{"email": email, "password": new_password()} for email in invited],
     }
 

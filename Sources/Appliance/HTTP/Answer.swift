@@ -33,14 +33,19 @@ package struct Answer: Sendable {
     var status: HTTPResponse.Status
     var headers: HTTPFields
     var body: ByteBuffer
-    /// In place of `body`, when the whole is too large to be in memory: called once, it writes one
-    /// part after the other. What it throws ends the connection, so a client sees the break.
-    var parts: Parts?
+    /// In place of `body`, when the whole is too large to be in memory.
+    var stream: Stream?
 
-    typealias Parts =
-        @Sendable (_ write: (ByteBuffer) async throws -> Void) async throws -> Void
-    /// In place of a body that is whole: a file, sent as it is read.
-    var file: AnswerFile?
+    /// A body that is written one part after the other, when the client has taken the part before.
+    struct Stream: Sendable {
+        typealias Parts =
+            @Sendable (_ write: (ByteBuffer) async throws -> Void) async throws -> Void
+
+        /// Bytes, where that is known beforehand.
+        var length: Int64?
+        /// Called once. What it throws ends the connection, so a client sees the break.
+        let parts: Parts
+    }
 
     init(
         _ status: HTTPResponse.Status, headers: HTTPFields = SecurityFields.all,
@@ -82,9 +87,9 @@ package struct Answer: Sendable {
         Answer(.ok, body: ByteBuffer(bytes: text)).with(.contentType, type)
     }
 
-    static func stream(_ type: String, _ parts: @escaping Parts) -> Answer {
+    static func stream(_ type: String, _ stream: Stream) -> Answer {
         var answer = Answer(.ok).with(.contentType, type)
-        answer.parts = parts
+        answer.stream = stream
         return answer
     }
 

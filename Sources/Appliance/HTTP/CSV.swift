@@ -17,7 +17,7 @@ enum CSV {
         name: String, columns: [String], _ first: (rows: [[String]], next: Position?),
         next: @escaping @Sendable (Position) async throws -> (rows: [[String]], next: Position?)
     ) -> Answer {
-        Answer.stream(type) { write in
+        let stream = Answer.Stream { write in
             try await write(buffer([columns] + first.rows))
             var position = first.next
             while let behind = position {
@@ -26,7 +26,8 @@ enum CSV {
                 position = page.next
             }
         }
-        .with(.contentDisposition, "attachment; filename=\"\(name).csv\"")
+        return Answer.stream(type, stream)
+            .with(.contentDisposition, "attachment; filename=\"\(name).csv\"")
     }
 
     /// A file of few rows.

@@ -165,18 +165,17 @@ struct Front: HTTPResponder {
 
 extension Answer {
     var response: Response {
-        guard let parts else {
-            return Response(
-                status: status, headers: headers, body: file?.body ?? .init(byteBuffer: body))
+        guard let stream else {
+            return Response(status: status, headers: headers, body: .init(byteBuffer: body))
         }
-        let stream = ResponseBody { writer in
+        let written = ResponseBody(contentLength: stream.length.map { Int($0) }) { writer in
             let open = writer
-            try await parts { part in
+            try await stream.parts { part in
                 var writer = open
                 try await writer.write(part)
             }
             try await writer.finish(nil)
         }
-        return Response(status: status, headers: headers, body: stream)
+        return Response(status: status, headers: headers, body: written)
     }
 }

@@ -106,12 +106,9 @@ extension Appliance {
             let now = call.now
             try await store.write { db throws(Problem) in try db.audit.append(event, at: now) }
         }
-        var answer = Answer(.ok)
-            .with(.contentType, "application/octet-stream")
+        return Answer.stream("application/octet-stream", Answer.Stream(file))
             .with(.contentDisposition, "attachment; filename=\"\(Self.quoted(name))\"")
             .with(.eTag, "\"\(file.tag)\"")
-        answer.file = AnswerFile(file: file)
-        return answer
     }
 
     /// As a quoted-string of RFC 9110: what could end it, or is no visible ASCII, is left out.
