@@ -29,13 +29,16 @@ LOOKS = {
     },
 }
 
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
+IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) Version/18.5 Safari/604.1"
+
 
 def customer(server: Server, email: str, name: str, seed: int) -> Person:
     """Somebody with a month behind them: a working week, and growth."""
     chance = random.Random(seed)
     password = "Canary-picture-of-a-console"
     server.register(email, password, name=name)
-    tokens = server.login(email, password)
+    tokens = server.login(email, password, headers={"User-Agent": FIREFOX})
     person = Person(email, password, tokens["user"], tokens)
     key = server.make_key(person, ["gate", "usage:read"], name="Production")
     server.make_key(person, ["usage:write"], name="Render workers")
@@ -58,7 +61,7 @@ def customer(server: Server, email: str, name: str, seed: int) -> Person:
     for start in range(0, len(events), 1000):
         answer = server.post("/usage/events", person, json=events[start : start + 1000])
         assert answer.status_code < 300, answer.text
-    server.again(person, headers={"User-Agent": "Mozilla/5.0 (iPhone) Version/18 Safari/605.1"})
+    server.again(person, headers={"User-Agent": IPHONE})
     server.again(person, headers={"User-Agent": "curl/8.14.1"})
     return person
 
@@ -112,6 +115,7 @@ def main(folder: Path) -> None:
                       ("omar@example.com", "Omar Haddad")]  # fmt: skip
             ann, *_ = [customer(server, *who, seed) for seed, who in enumerate(people)]
             admin = server.admin()
+            ok(server.patch(f"/admin/users/{ann.id}", admin, {"email_verified": True}))
             camera = Camera(browser, server, folder)
             for look in LOOKS:
                 links = {"/setup", "/reset-password", "/verify-email"}
