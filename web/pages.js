@@ -61,6 +61,68 @@ export const pages = [
     icon: "shield",
     load: admin("Overview"),
   },
+  {
+    path: "/admin/users",
+    title: "admin.users.title",
+    access: "staff",
+    icon: "users",
+    load: admin("Users"),
+  },
+  {
+    path: "/admin/users/:id",
+    title: "admin.user.title",
+    access: "staff",
+    load: admin("User"),
+  },
+  {
+    path: "/admin/subscriptions",
+    title: "admin.subscriptions.title",
+    access: "staff",
+    icon: "card",
+    load: admin("Subscriptions"),
+  },
+  {
+    path: "/admin/plans",
+    title: "admin.plans.title",
+    access: "staff",
+    icon: "plan",
+    load: admin("Plans"),
+  },
+  {
+    path: "/admin/usage",
+    title: "admin.usage.title",
+    access: "staff",
+    icon: "usage",
+    load: admin("Usage"),
+  },
+  {
+    path: "/admin/api-keys",
+    title: "admin.keys.title",
+    access: "staff",
+    icon: "key",
+    load: admin("Keys"),
+  },
+  {
+    path: "/admin/audit",
+    title: "admin.audit.title",
+    access: "staff",
+    icon: "list",
+    load: admin("Audit"),
+  },
+  {
+    path: "/admin/jobs",
+    title: "admin.jobs.title",
+    access: "staff",
+    icon: "clock",
+    load: admin("Jobs"),
+  },
+  {
+    path: "/admin/backups",
+    title: "admin.backups.title",
+    access: "staff",
+    icon: "archive",
+    load: admin("Backups"),
+  },
 ];
 
 /** Whether a page is for somebody of this role. */

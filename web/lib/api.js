@@ -90,6 +90,16 @@ async function call(method, path, body, options = {}) {
   return result(await authorized(method, path, body, options));
 }
 
+/** Hands a file to the browser, which puts it where downloads go. */
+export function saveFile(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  // The download has begun by then.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
 export const api = {
   get: (path, options) => call("GET", path, undefined, options),
   post: (path, body, options) => call("POST", path, body, options),
@@ -100,12 +110,7 @@ export const api = {
     const answer = await authorized("GET", path, undefined, options);
     if (!answer.ok) throw await problem(answer);
     const name = /filename="([^"]+)"/.exec(answer.headers.get("content-disposition") ?? "");
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(await answer.blob());
-    link.download = name?.[1] ?? "gatehouse.csv";
-    link.click();
-    // The download has begun by then.
-    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    saveFile(await answer.blob(), name?.[1] ?? "gatehouse.csv");
   },
 };
 

@@ -1,1 +1,10 @@
+export { Audit } from "./Audit.js";
+export { Backups } from "./Backups.js";
+export { Jobs } from "./Jobs.js";
+export { Keys } from "./Keys.js";
 export { Overview } from "./Overview.js";
+export { Plans } from "./Plans.js";
+export { Subscriptions } from "./Subscriptions.js";
+export { Usage } from "./Usage.js";
+export { User } from "./User.js";
+export { Users } from "./Users.js";

@@ -1,0 +1,54 @@
+import { html } from "preact";
+import { api } from "../../lib/api.js";
+import { t } from "../../lib/i18n.js";
+import { useResource } from "../../lib/resource.js";
+import { session } from "../../lib/session.js";
+import { useStore } from "../../lib/store.js";
+
+/** Whose addresses are kept at one time: some pages of lists. */
+const knownMax = 500;
+
+/** @type {Map<string, Promise<string | null>>} */
+const known = new Map();
+
+/** The address of an account, asked for once; null when it is deleted. */
+function addressOf(id) {
+  if (!known.has(id)) {
+    if (known.size >= knownMax) known.clear();
+    const asked = api.get(`/admin/users/${id}`).then(
+      (user) => user.email,
+      (error) => {
+        if (error.status === 404) return null;
+        known.delete(id);
+        throw error;
+      },
+    );
+    known.set(id, asked);
+  }
+  return known.get(id);
+}
+
+/** An id that is told apart by its end: the beginning is the time. */
+export function shortId(id) {
+  return `…${id.slice(-8)}`;
+}
+
+/** Somebody by their address, for lists that know only ids. @param {{id: string}} props */
+export function Person({ id }) {
+  const { data, loading } = useResource(() => addressOf(id), [id]);
+  if (!data && !loading)
+    return html`<span title=${id} class="text-muted">${t("admin.person.gone", { id: shortId(id) })}</span>`;
+  return html`<${UserLink} id=${id} email=${data} />`;
+}
+
+/** @param {{id: string, email?: string | null}} props */
+export function UserLink({ id, email }) {
+  return html`<a href=${`/admin/users/${id}`} class="font-medium break-all hover:text-accent hover:underline">
+    ${email ?? shortId(id)}
+  </a>`;
+}
+
+/** Support looks and does not change: it gets no button that the server would refuse. */
+export function useMayChange() {
+  return useStore(session).user?.role === "admin";
+}

@@ -1,0 +1,81 @@
+import { html } from "preact";
+import { Badge } from "../../../components/Badge.js";
+import { dateTime } from "../../../lib/format.js";
+import { t } from "../../../lib/i18n.js";
+import { Person, shortId } from "../Person.js";
+
+/** What an admin should see at a glance: a refusal, a thing that was taken away. */
+const grave = ["session.sign_in_failed", "session.token_reused", "user.register_refused"];
+const telling = ["ended", "ended_all", "revoked", "canceled", "archived", "deleted", "disabled"];
+
+export function toneOf(action) {
+  if (grave.includes(action)) return "danger";
+  return telling.includes(action.split(".")[1]) ? "warn" : "plain";
+}
+
+/** `user:…`, `plan:free`, `backup:…`, `shell`: whose doing it was, or what it was done to. */
+export function Party({ of }) {
+  const [kind, ...rest] = of.split(":");
+  const name = rest.join(":");
+  if (kind === "user" && name) return html`<${Person} id=${name} />`;
+  if (!name) return html`<span class="text-muted">${t(`admin.actor.${kind}`)}</span>`;
+  const shown = /^[0-9a-f-]{36}$/.test(name) ? shortId(name) : name;
+  return html`<span title=${of} class="break-all"><span class="text-muted">${kind.replaceAll("_", " ")}</span> ${shown}</span>`;
+}
+
+function words(value) {
+  if (value === null) return "–";
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+/** `role: user → admin`, a line for each thing that the event tells. */
+export function metaLines(meta) {
+  return Object.entries(meta).map(([name, value]) => {
+    const isChange =
+      typeof value === "object" && value !== null && "from" in value && "to" in value;
+    const text = isChange ? `${words(value.from)} → ${words(value.to)}` : words(value);
+    return { name: name.replaceAll("_", " "), text };
+  });
+}
+
+function Meta({ meta }) {
+  return html`<span class="grid max-w-72 gap-0.5 text-xs text-muted">
+    ${metaLines(meta).map(
+      ({ name, text }) =>
+        html`<span key=${name} class="line-clamp-2 break-words">${name}: ${text}</span>`,
+    )}
+  </span>`;
+}
+
+/** Rows of the audit log. @param {(row: object) => unknown} [more] a button at the end of each */
+export function auditColumns(more) {
+  return [
+    {
+      key: "at",
+      label: t("admin.audit.at"),
+      cell: (row) =>
+        html`<time datetime=${row.at} class="whitespace-nowrap">${dateTime(row.at)}</time>`,
+    },
+    {
+      key: "action",
+      label: t("admin.audit.action"),
+      cell: (row) => html`<${Badge} tone=${toneOf(row.action)}>${row.action}<//>`,
+    },
+    {
+      key: "actor",
+      label: t("admin.audit.actor"),
+      cell: (row) => html`<${Party} of=${row.actor} />`,
+    },
+    {
+      key: "target",
+      label: t("admin.audit.target"),
+      cell: (row) => html`<${Party} of=${row.target} />`,
+    },
+    {
+      key: "meta",
+      label: t("admin.audit.meta"),
+      cell: (row) => html`<${Meta} meta=${row.meta} />`,
+    },
+    more && { key: "more", label: t("table.actions"), hidden: true, end: true, cell: more },
+  ].filter(Boolean);
+}
