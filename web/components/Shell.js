@@ -54,7 +54,7 @@ function Body({ page, params }) {
   useEffect(() => {
     if (error) forgive();
     if (page.load) load();
-  }, [page.path]);
+  }, [page.path, page.load]);
   const failure = error ?? (late.page === page ? late.error : null);
   if (failure) {
     return html`<${Page} title=${t(page.title)}>
