@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from playwright.sync_api import Browser, sync_playwright
 from checks import ok
 from console_pages import STAFF, STRANGERS, USERS
 from gatehouse import Person, Server
+from past import lived_in
 from visitor import Visitor
 
 LOOKS = {
@@ -83,6 +85,11 @@ class Camera:
             self.dialog(visitor, "/keys", "New key", look)
             self.dialog(visitor, "/keys", "Revoke", look)
             self.dialog(visitor, "/account", "Turn on", look)
+        if "/admin/plans" in paths:
+            self.dialog(visitor, "/admin/plans", "Edit", look)
+            self.dialog(visitor, "/admin/subscriptions", "Change", look)
+            self.dialog(visitor, "/admin/users", "New user", look)
+            self.dialog(visitor, "/admin/backups", "Download", look)
         visitor.context.close()
 
     def dialog(self, visitor: Visitor, path: str, button: str, look: str) -> None:
@@ -95,7 +102,8 @@ class Camera:
     def take(self, visitor: Visitor, path: str, look: str) -> None:
         page = visitor.open(path)
         visitor.settled(page)
-        name = path.split("#")[0].strip("/").replace("/", "-") or "overview"
+        name = re.sub("/[0-9a-f-]{36}$", "-one", path.split("#")[0]).strip("/")
+        name = name.replace("/", "-") or "overview"
         self.keep(visitor, name, look)
 
     def keep(self, visitor: Visitor, name: str, look: str, whole: bool = True) -> None:
@@ -116,13 +124,15 @@ def main(folder: Path) -> None:
             ann, *_ = [customer(server, *who, seed) for seed, who in enumerate(people)]
             admin = server.admin()
             ok(server.patch(f"/admin/users/{ann.id}", admin, {"email_verified": True}))
+            lived_in(server)
+            [lumen] = ok(server.get("/admin/users?q=lumen", admin))["items"]
             camera = Camera(browser, server, folder)
             for look in LOOKS:
                 links = {"/setup", "/reset-password", "/verify-email"}
                 strangers = [path + ("#token=x" if path in links else "") for path in STRANGERS]
                 camera.walk(look, strangers)
                 camera.walk(look, USERS, ann)
-                camera.walk(look, [path for path in STAFF if ":" not in path], admin)
+                camera.walk(look, [path.replace(":id", lumen["id"]) for path in STAFF], admin)
         finally:
             browser.close()
             server.close()

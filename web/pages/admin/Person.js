@@ -43,7 +43,11 @@ export function Person({ id }) {
 
 /** @param {{id: string, email?: string | null}} props */
 export function UserLink({ id, email }) {
-  return html`<a href=${`/admin/users/${id}`} class="font-medium break-all hover:text-accent hover:underline">
+  return html`<a
+    href=${`/admin/users/${id}`}
+    title=${email ?? id}
+    class="inline-block max-w-48 truncate align-bottom font-medium hover:text-accent hover:underline"
+  >
     ${email ?? shortId(id)}
   </a>`;
 }

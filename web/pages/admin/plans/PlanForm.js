@@ -63,7 +63,7 @@ export function PlanForm({ plan, onClose, onSaved }) {
   const title = plan ? t("admin.plan.editTitle", { name: plan.name }) : t("admin.plan.new");
   return html`<${Modal} title=${title} onClose=${onClose} wide>
     <${Form} of=${form} submit=${t("action.save")} onCancel=${onClose}>
-      <div class="grid gap-4 sm:grid-cols-2">
+      <div class="grid items-start gap-4 sm:grid-cols-2">
         <${Field} ...${form.field("name")} id="plan-name" label=${t("field.name")} autocomplete="off" autofocus=${!plan} />
         ${
           !plan &&
