@@ -46,6 +46,7 @@ def lived_in(server: Server) -> None:
         activity(store, chance)
         usage(store, chance)
         jobs(store)
+        dates(store)
         # A drill is due at the next start.
         store.execute("UPDATE schedules SET next_at = 0 WHERE name = 'drill'")
         store.execute("UPDATE installation SET value = '' WHERE name = 'drill_slot'")
@@ -139,6 +140,21 @@ def usage(store: sqlite3.Connection, chance: random.Random) -> None:
                     "granularity, period) DO UPDATE SET value = excluded.value",
                     (user, metric, granularity, period, used),
                 )
+
+
+def dates(store: sqlite3.Connection) -> None:
+    """Customers who came one after the other, and went to their plans later."""
+    now = round(datetime.now(UTC).timestamp() * 1000)
+    for number, (email, *_) in enumerate(CUSTOMERS):
+        came = now - (300 - 27 * number) * DAY
+        store.execute("UPDATE users SET created_at = ? WHERE email = ?", (came, email))
+        [user] = store.execute("SELECT id FROM users WHERE email = ?", (email,)).fetchone()
+        chosen = came + 9 * DAY
+        for start, end, status in ((came, chosen, "canceled"), (chosen, None, "active")):
+            store.execute(
+                "UPDATE subscriptions SET started_at = ?, canceled_at = ? "
+                "WHERE user_id = ? AND status = ?", (start, end, user, status),
+            )  # fmt: skip
 
 
 def jobs(store: sqlite3.Connection) -> None:

@@ -8,7 +8,7 @@ const tones = { plain: "text-muted", ok: "text-ok", warn: "text-warn", danger: "
  *   `tone` colours the note
  */
 export function Stat({ label, value, note, tone = "plain", href }) {
-  const content = html`<p class="text-sm text-muted">${label}</p>
+  const content = html`<p class="text-sm text-muted first-letter:uppercase">${label}</p>
     <p class="mt-1 text-2xl font-semibold tracking-tight tabular-nums">${value}</p>
     ${note && html`<p class=${`mt-1 text-sm ${tones[tone]}`}>${note}</p>`}`;
   const frame = "block rounded-xl border border-line bg-surface px-4 py-3.5 shadow-card";

@@ -213,8 +213,7 @@ export default {
   "admin.usage.noneText": "Choose another period or metric.",
 
   "admin.keys.title": "All API keys",
-  "admin.keys.about":
-    "Everybody’s keys, as far as anybody sees them: what a key is, only its owner saw, once.",
+  "admin.keys.about": "Everybody’s keys. The secret itself was shown once, to its owner.",
   "admin.keys.owner": "Owner",
   "admin.keys.ended": "Ended",
   "admin.keys.none": "No keys found",

@@ -211,8 +211,7 @@ export default {
   "admin.usage.noneText": "Hãy chọn kỳ hoặc chỉ số khác.",
 
   "admin.keys.title": "Mọi khóa API",
-  "admin.keys.about":
-    "Khóa của mọi người, trong phạm vi được thấy: nội dung khóa chỉ chủ khóa thấy một lần.",
+  "admin.keys.about": "Khóa của mọi người. Nội dung bí mật chỉ hiện một lần cho chủ khóa.",
   "admin.keys.owner": "Chủ khóa",
   "admin.keys.ended": "Đã hết hiệu lực",
   "admin.keys.none": "Không tìm thấy khóa nào",

@@ -1,5 +1,4 @@
 import { html, useState } from "preact";
-import { Button } from "../../components/Button.js";
 import { Card } from "../../components/Card.js";
 import { CSVButton } from "../../components/CSVButton.js";
 import { FilterDay, Filters, FilterText } from "../../components/Filters.js";
@@ -64,8 +63,6 @@ export function Audit() {
   const asked = asQuery(query);
   const list = useList("/admin/audit-logs", asked);
   const save = () => api.download("/admin/audit-logs", { query: { ...asked, format: "csv" } });
-  const more = (row) =>
-    html`<${Button} small kind="quiet" onClick=${() => setShown(row)}>${t("usage.details")}<//>`;
   return html`<${Page}
     title=${t("admin.audit.title")}
     about=${t("admin.audit.about")}
@@ -77,13 +74,12 @@ export function Audit() {
         <${FilterText} name="action" label=${t("admin.audit.action")} list=${actions} />
         <${OfPerson} name="actor" label=${t("admin.audit.actor")} prefix="user:" />
         <${OfPerson} name="target" label=${t("admin.audit.target")} prefix="user:" />
-        <${FilterDay} name="from" label=${t("admin.from")} />
-        <${FilterDay} name="to" label=${t("admin.to")} />
+        <div class="flex flex-wrap gap-2"><${FilterDay} name="from" label=${t("admin.from")} /><${FilterDay} name="to" label=${t("admin.to")} /></div>
       <//>
       <${ListTable}
         list=${list}
         label=${t("admin.audit.title")}
-        columns=${auditColumns(more)}
+        columns=${auditColumns(setShown)}
         empty=${html`<${EmptyState} icon="list" title=${t("admin.audit.none")} text=${t("admin.noneText")} />`}
       />
     <//>

@@ -43,7 +43,7 @@ function When({ time }) {
 
 function Kind({ row }) {
   return html`<span class="grid justify-items-end gap-0.5 text-right sm:justify-items-start sm:text-left">
-    <span class="font-medium first-letter:uppercase">${metricName(row.kind)}</span>
+    <span class="block font-medium first-letter:uppercase">${metricName(row.kind)}</span>
     <code title=${row.id} class="font-mono text-xs text-muted">${shortId(row.id)}</code>
   </span>`;
 }
@@ -102,7 +102,7 @@ function Schedules({ of }) {
       key: "name",
       label: t("admin.job.kind"),
       cell: (row) =>
-        html`<span class="font-medium first-letter:uppercase">${metricName(row.name)}</span>`,
+        html`<span class="block font-medium first-letter:uppercase">${metricName(row.name)}</span>`,
     },
     {
       key: "spec",

@@ -48,7 +48,7 @@ function columns({ showsOwner, mayChange, revoke }) {
     showsOwner && {
       key: "user_id",
       label: t("admin.keys.owner"),
-      cell: (row) => html`<${Person} id=${row.user_id} />`,
+      cell: (row) => html`<${Person} id=${row.user_id} narrow />`,
     },
     { key: "scopes", label: t("keys.scopes"), cell: (row) => html`<${Scopes} row=${row} />` },
     { key: "state", label: t("keys.state"), cell: (row) => html`<${State} row=${row} />` },

@@ -13,6 +13,7 @@ import { t } from "../../lib/i18n.js";
 import { useResource } from "../../lib/resource.js";
 import { Health } from "./Health.js";
 import { UserLink } from "./Person.js";
+import { periodTitle } from "./period.js";
 import { share } from "./share.js";
 
 function Totals({ totals }) {
@@ -178,21 +179,25 @@ export function Overview() {
           <${Card} title=${t("admin.chart.users")} about=${t(`usage.by.${granularity}`)}>
             <${Lines} data=${data} names=${["users_created"]} granularity=${granularity} label=${t("admin.chart.users")} />
           <//>
-          <${Card} title=${t("admin.top.title")} about=${t("admin.top.about", { month: periodName(data.totals.month) })} actions=${all} flush>
+          <div class="grid grid-cols-[minmax(0,1fr)] content-start gap-6">
+          <${Card} title=${t("admin.top.title")} about=${t("admin.top.about", { month: periodTitle(data.totals.month) })} actions=${all} flush>
             <${TopCustomers} data=${data} />
-          <//>
-          <${Card} title=${t("admin.refusals.title")} about=${t("usage.by.day")} flush>
-            <${Refusals} rows=${data.refusals} />
           <//>
           <${Card} title=${t("admin.plans.customers")}>
             <${PlanShares} rows=${data.subscriptions} />
           <//>
+          </div>
+          <div class="grid grid-cols-[minmax(0,1fr)] content-start gap-6">
           <${Card}
             title=${t("admin.health.title")}
             actions=${data.totals.jobs_dead > 0 && html`<${Badge} tone="danger">${t("admin.health.look")}<//>`}
           >
             <${Health} totals=${data.totals} />
           <//>
+          <${Card} title=${t("admin.refusals.title")} about=${t("usage.by.day")} flush>
+            <${Refusals} rows=${data.refusals} />
+          <//>
+          </div>
         </div>`}
     <//>
   <//>`;

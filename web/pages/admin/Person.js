@@ -33,20 +33,20 @@ export function shortId(id) {
   return `…${id.slice(-8)}`;
 }
 
-/** Somebody by their address, for lists that know only ids. @param {{id: string}} props */
-export function Person({ id }) {
+/** Somebody by their address, for lists that know only ids. @param {{id: string, narrow?: boolean}} props */
+export function Person({ id, narrow }) {
   const { data, loading } = useResource(() => addressOf(id), [id]);
   if (!data && !loading)
     return html`<span title=${id} class="text-muted">${t("admin.person.gone", { id: shortId(id) })}</span>`;
-  return html`<${UserLink} id=${id} email=${data} />`;
+  return html`<${UserLink} id=${id} email=${data} narrow=${narrow} />`;
 }
 
-/** @param {{id: string, email?: string | null}} props */
-export function UserLink({ id, email }) {
+/** @param {{id: string, email?: string | null, narrow?: boolean}} props `narrow` where room is short */
+export function UserLink({ id, email, narrow }) {
   return html`<a
     href=${`/admin/users/${id}`}
     title=${email ?? id}
-    class="inline-block max-w-48 truncate align-bottom font-medium hover:text-accent hover:underline"
+    class=${`inline-block truncate align-bottom font-medium hover:text-accent hover:underline ${narrow ? "max-w-40" : "max-w-60"}`}
   >
     ${email ?? shortId(id)}
   </a>`;

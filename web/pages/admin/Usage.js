@@ -8,13 +8,14 @@ import { Share, Stat } from "../../components/Stat.js";
 import { EmptyState, Loaded } from "../../components/States.js";
 import { ListTable } from "../../components/Table.js";
 import { api } from "../../lib/api.js";
-import { metricName, number, periodName } from "../../lib/format.js";
+import { metricName, number } from "../../lib/format.js";
 import { t } from "../../lib/i18n.js";
 import { periods } from "../../lib/periods.js";
 import { useList, useResource } from "../../lib/resource.js";
 import { setQuery, usePlace } from "../../lib/router.js";
 import { OfPerson } from "./OfPerson.js";
 import { UserLink } from "./Person.js";
+import { periodTitle } from "./period.js";
 import { usePlans } from "./plans/all.js";
 import { reading } from "./plans/grammar.js";
 import { share } from "./share.js";
@@ -47,7 +48,7 @@ function Totals({ asked, total }) {
     <${Stat}
       label=${t("admin.usage.total", { metric: metricName(asked.metric) })}
       value=${number(total.total)}
-      note=${periodName(asked.period)}
+      note=${periodTitle(asked.period)}
     />
     <${Stat}
       label=${t("admin.usage.most")}
@@ -124,7 +125,7 @@ export function Usage() {
         <${FilterSelect}
           name="period"
           label=${t("admin.usage.period")}
-          options=${asked.all.map((value) => ({ value, label: periodName(value) }))}
+          options=${asked.all.map((value) => ({ value, label: periodTitle(value) }))}
         />
       <//>
       <${ListTable}

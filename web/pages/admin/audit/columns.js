@@ -17,7 +17,7 @@ export function toneOf(action) {
 export function Party({ of }) {
   const [kind, ...rest] = of.split(":");
   const name = rest.join(":");
-  if (kind === "user" && name) return html`<${Person} id=${name} />`;
+  if (kind === "user" && name) return html`<${Person} id=${name} narrow />`;
   if (!name) return html`<span class="text-muted">${t(`admin.actor.${kind}`)}</span>`;
   const shown = /^[0-9a-f-]{36}$/.test(name) ? shortId(name) : name;
   return html`<span title=${of} class="break-all"><span class="text-muted">${kind.replaceAll("_", " ")}</span> ${shown}</span>`;
@@ -39,16 +39,31 @@ export function metaLines(meta) {
 }
 
 function Meta({ meta }) {
-  return html`<span class="grid max-w-72 gap-0.5 text-xs text-muted">
-    ${metaLines(meta).map(
+  const lines = metaLines(meta);
+  if (lines.length === 0) return html`<span class="text-muted sm:hidden">–</span>`;
+  return html`<span class="grid gap-0.5 text-xs text-muted sm:min-w-40 sm:max-w-64">
+    ${lines.map(
       ({ name, text }) =>
         html`<span key=${name} class="line-clamp-2 break-words">${name}: ${text}</span>`,
     )}
   </span>`;
 }
 
-/** Rows of the audit log. @param {(row: object) => unknown} [more] a button at the end of each */
-export function auditColumns(more) {
+function Action({ row, open }) {
+  const badge = html`<${Badge} tone=${toneOf(row.action)}>${row.action}<//>`;
+  if (!open) return badge;
+  return html`<button
+    type="button"
+    title=${t("usage.details")}
+    class="rounded-md hover:underline"
+    onClick=${() => open(row)}
+  >
+    ${badge}
+  </button>`;
+}
+
+/** Rows of the audit log. @param {(row: object) => void} [open] shows all of a row */
+export function auditColumns(open) {
   return [
     {
       key: "at",
@@ -59,7 +74,7 @@ export function auditColumns(more) {
     {
       key: "action",
       label: t("admin.audit.action"),
-      cell: (row) => html`<${Badge} tone=${toneOf(row.action)}>${row.action}<//>`,
+      cell: (row) => html`<${Action} row=${row} open=${open} />`,
     },
     {
       key: "actor",
@@ -76,6 +91,5 @@ export function auditColumns(more) {
       label: t("admin.audit.meta"),
       cell: (row) => html`<${Meta} meta=${row.meta} />`,
     },
-    more && { key: "more", label: t("table.actions"), hidden: true, end: true, cell: more },
-  ].filter(Boolean);
+  ];
 }

@@ -73,7 +73,7 @@ function LimitRow({ row, rows, fault, index, change, remove }) {
         placeholder=${t("limit.unlimited")}
         autocomplete="off"
         onInput=${(event) => change({ value: event.target.value })}
-        class="input w-32 flex-none tabular-nums"
+        class="input w-32 flex-1 tabular-nums sm:flex-none"
       />
       <${Button} kind="quiet" icon="close" label=${t("admin.limit.remove", { name: row.name || String(index + 1) })} onClick=${remove} />
     </div>

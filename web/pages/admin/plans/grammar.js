@@ -1,4 +1,5 @@
 import { t } from "../../../lib/i18n.js";
+import { limitLines } from "../../../lib/limits.js";
 
 /*
  * The grammar of limits, for what is typed: the server has the last word (Limit.swift), and says the
@@ -66,9 +67,10 @@ export function valueFault(row) {
   return Number(text) <= valueMax ? null : t("admin.limit.tooLarge", { max: valueMax });
 }
 
-/** Of a plan's `limits`. */
+/** Of a plan's `limits`, in the order that they are shown in. */
 export function rowsOf(limits) {
-  return Object.entries(limits).map(([name, value]) => {
+  return limitLines(limits).map(({ name }) => {
+    const value = limits[name];
     const bound = typeof value === "object" && value !== null ? value.limit : value;
     const overage = typeof value === "object" && value?.overage === "allow";
     return { name, value: bound === null ? "" : String(bound), overage };
