@@ -126,7 +126,7 @@ function TopCustomers({ data }) {
 function PlanShares({ rows }) {
   const sum = rows.reduce((total, row) => total + row.active, 0);
   if (sum === 0) return html`<${EmptyState} icon="plan" title=${t("admin.plans.noCustomers")} />`;
-  return html`<ul class="grid gap-3.5">
+  return html`<ul class="grid gap-x-10 gap-y-3.5 sm:grid-cols-2 lg:grid-cols-3">
     ${rows.map(
       (row) => html`<li key=${row.plan}>
         <div class="mb-1.5 flex items-baseline justify-between gap-3 text-sm">
@@ -139,66 +139,61 @@ function PlanShares({ rows }) {
   </ul>`;
 }
 
+/** What happened over time, by hour or by day. */
+function Charts({ data }) {
+  const [granularity, setGranularity] = useState("day");
+  const span = t(`usage.by.${granularity}`);
+  const lines = (label, names, type) =>
+    html`<${Lines} data=${data} names=${names} granularity=${granularity} type=${type} label=${label} />`;
+  const lengths = html`<${Segments}
+    label=${t("usage.length")}
+    name="by"
+    value=${granularity}
+    options=${["hour", "day"].map((value) => ({ value, label: t(`usage.${value}`) }))}
+    onValue=${setGranularity}
+  />`;
+  const requests = t("admin.chart.requests");
+  const signIns = t("admin.chart.signIns");
+  const users = t("admin.chart.users");
+  return html`<${Card} title=${requests} about=${span} actions=${lengths}>
+      ${lines(requests, ["requests_allowed", "requests_refused"], "line")}
+    <//>
+    <div class=${halves}>
+      <${Card} title=${signIns} about=${span}>
+        ${lines(signIns, ["sign_ins", "sign_ins_failed"])}
+      <//>
+      <${Card} title=${users} about=${span}>${lines(users, ["users_created"])}<//>
+    </div>`;
+}
+
+const halves = "grid grid-cols-[minmax(0,1fr)] items-start gap-6 lg:grid-cols-2";
+
+function Lists({ data }) {
+  const { totals } = data;
+  const all = html`<a class="button button-small" href="/admin/usage">${t("admin.top.all")}</a>`;
+  const month = t("admin.top.about", { month: periodTitle(totals.month) });
+  const isIll = totals.jobs_dead > 0 || totals.drill_ok === false;
+  const mark = isIll && html`<${Badge} tone="danger">${t("admin.health.look")}<//>`;
+  return html`<div class=${halves}>
+      <${Card} title=${t("admin.top.title")} about=${month} actions=${all} flush>
+        <${TopCustomers} data=${data} />
+      <//>
+      <div class="grid grid-cols-[minmax(0,1fr)] gap-6">
+        <${Card} title=${t("admin.health.title")} actions=${mark}><${Health} totals=${totals} /><//>
+        <${Card} title=${t("admin.refusals.title")} about=${t("usage.by.day")} flush>
+          <${Refusals} rows=${data.refusals} />
+        <//>
+      </div>
+    </div>
+    <${Card} title=${t("admin.plans.customers")}><${PlanShares} rows=${data.subscriptions} /><//>`;
+}
+
 /** How the installation does: its people, its traffic, who uses it most, and whether it is well. */
 export function Overview() {
   const stats = useResource((signal) => api.get("/admin/stats", { signal }), []);
-  const [granularity, setGranularity] = useState("day");
-  const lengths = ["hour", "day"].map((value) => ({ value, label: t(`usage.${value}`) }));
-  const all = html`<a class="button button-small" href="/admin/usage">${t("admin.top.all")}</a>`;
   return html`<${Page} title=${t("admin.overview.title")} about=${t("admin.overview.about")}>
     <${Loaded} of=${stats} lines=${9}>
-      ${(data) => html`<${Totals} totals=${data.totals} />
-        <${Card}
-          title=${t("admin.chart.requests")}
-          about=${t(`usage.by.${granularity}`)}
-          actions=${html`<${Segments}
-            label=${t("usage.length")}
-            name="by"
-            value=${granularity}
-            options=${lengths}
-            onValue=${setGranularity}
-          />`}
-        >
-          <${Lines}
-            data=${data}
-            names=${["requests_allowed", "requests_refused"]}
-            granularity=${granularity}
-            type="line"
-            label=${t("admin.chart.requests")}
-          />
-        <//>
-        <div class="grid grid-cols-[minmax(0,1fr)] gap-6 lg:grid-cols-2">
-          <${Card} title=${t("admin.chart.signIns")} about=${t(`usage.by.${granularity}`)}>
-            <${Lines}
-              data=${data}
-              names=${["sign_ins", "sign_ins_failed"]}
-              granularity=${granularity}
-              label=${t("admin.chart.signIns")}
-            />
-          <//>
-          <${Card} title=${t("admin.chart.users")} about=${t(`usage.by.${granularity}`)}>
-            <${Lines} data=${data} names=${["users_created"]} granularity=${granularity} label=${t("admin.chart.users")} />
-          <//>
-          <div class="grid grid-cols-[minmax(0,1fr)] content-start gap-6">
-          <${Card} title=${t("admin.top.title")} about=${t("admin.top.about", { month: periodTitle(data.totals.month) })} actions=${all} flush>
-            <${TopCustomers} data=${data} />
-          <//>
-          <${Card} title=${t("admin.plans.customers")}>
-            <${PlanShares} rows=${data.subscriptions} />
-          <//>
-          </div>
-          <div class="grid grid-cols-[minmax(0,1fr)] content-start gap-6">
-          <${Card}
-            title=${t("admin.health.title")}
-            actions=${data.totals.jobs_dead > 0 && html`<${Badge} tone="danger">${t("admin.health.look")}<//>`}
-          >
-            <${Health} totals=${data.totals} />
-          <//>
-          <${Card} title=${t("admin.refusals.title")} about=${t("usage.by.day")} flush>
-            <${Refusals} rows=${data.refusals} />
-          <//>
-          </div>
-        </div>`}
+      ${(data) => html`<${Totals} totals=${data.totals} /><${Charts} data=${data} /><${Lists} data=${data} />`}
     <//>
   <//>`;
 }

@@ -35,9 +35,11 @@ export function shortId(id) {
 
 /** Somebody by their address, for lists that know only ids. @param {{id: string, narrow?: boolean}} props */
 export function Person({ id, narrow }) {
-  const { data, loading } = useResource(() => addressOf(id), [id]);
-  if (!data && !loading)
-    return html`<span title=${id} class="text-muted">${t("admin.person.gone", { id: shortId(id) })}</span>`;
+  const { data, error, loading } = useResource(() => addressOf(id), [id]);
+  if (!data && !error && !loading) {
+    const gone = t("admin.person.gone", { id: shortId(id) });
+    return html`<span title=${id} class="text-muted">${gone}</span>`;
+  }
   return html`<${UserLink} id=${id} email=${data} narrow=${narrow} />`;
 }
 
@@ -46,7 +48,7 @@ export function UserLink({ id, email, narrow }) {
   return html`<a
     href=${`/admin/users/${id}`}
     title=${email ?? id}
-    class=${`inline-block truncate align-bottom font-medium hover:text-accent hover:underline ${narrow ? "max-w-40" : "max-w-60"}`}
+    class=${`inline-block truncate align-bottom font-medium hover:text-accent hover:underline ${narrow ? "max-w-44" : "max-w-60"}`}
   >
     ${email ?? shortId(id)}
   </a>`;

@@ -23,8 +23,11 @@ export function Party({ of }) {
   return html`<span title=${of} class="break-all"><span class="text-muted">${kind.replaceAll("_", " ")}</span> ${shown}</span>`;
 }
 
+const isTime = (value) => /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value);
+
 function words(value) {
   if (value === null) return "–";
+  if (isTime(value)) return dateTime(value);
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
