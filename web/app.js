@@ -7,5 +7,8 @@ import { startRouter } from "./lib/router.js";
 startRouter();
 const resumed = resume();
 await startLanguage();
-render(html`<${Shell} />`, document.getElementById("app"));
+const app = document.getElementById("app");
+// What index.html paints until then.
+app.replaceChildren();
+render(html`<${Shell} />`, app);
 await resumed;
