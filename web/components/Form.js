@@ -116,7 +116,7 @@ export function Checkbox({ name, value, onValue, label, hint, id = name, ...rest
       checked=${value}
       onChange=${(event) => onValue(event.target.checked)}
       aria-describedby=${hint ? `${id}-hint` : undefined}
-      class="mt-1 size-4 accent-accent"
+      class="mt-1 size-4 shrink-0 accent-accent"
     />
     <div class="min-w-0">
       <label for=${id} class="text-sm font-medium">${label}</label>

@@ -201,7 +201,7 @@ export default {
   "admin.limit.notWhole": "Số nguyên từ 0 trở lên, hoặc để trống nếu không giới hạn.",
   "admin.limit.tooLarge": "Tối đa {max}.",
 
-  "admin.usage.title": "Mức dùng theo khách hàng",
+  "admin.usage.title": "Mức dùng khách hàng",
   "admin.usage.about": "Ai đã dùng bao nhiêu của một chỉ số trong một tháng, ngày hay giờ (UTC).",
   "admin.usage.total": "{metric} của mọi khách hàng",
   "admin.usage.most": "Tỷ lệ của khách hàng dùng nhiều nhất",

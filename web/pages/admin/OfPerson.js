@@ -36,9 +36,9 @@ export function OfPerson({ name, label = t("admin.ofPerson"), prefix = "" }) {
     });
   };
   if (value) {
-    return html`<span class="inline-flex min-h-9 items-center gap-2 rounded-lg bg-sunken py-1 pr-1 pl-3 text-sm">
+    return html`<span class="inline-flex min-h-9 max-w-full min-w-0 items-center gap-2 rounded-lg bg-sunken py-1 pr-1 pl-3 text-sm">
       <span class="text-muted">${label}:</span>
-      ${/^[0-9a-f-]{36}$/.test(id) ? html`<${Person} id=${id} />` : html`<span class="break-all">${value}</span>`}
+      ${/^[0-9a-f-]{36}$/.test(id) ? html`<${Person} id=${id} narrow />` : html`<span class="break-all">${value}</span>`}
       <${Button} kind="quiet" small icon="close" label=${t("filter.remove", { label })} onClick=${() => setQuery({ [name]: null })} />
     </span>`;
   }

@@ -14,10 +14,10 @@ export function toneOf(action) {
 }
 
 /** `user:…`, `plan:free`, `backup:…`, `shell`: whose doing it was, or what it was done to. */
-export function Party({ of }) {
+export function Party({ of, narrow }) {
   const [kind, ...rest] = of.split(":");
   const name = rest.join(":");
-  if (kind === "user" && name) return html`<${Person} id=${name} narrow />`;
+  if (kind === "user" && name) return html`<${Person} id=${name} narrow=${narrow} />`;
   if (!name) return html`<span class="text-muted">${t(`admin.actor.${kind}`)}</span>`;
   const shown = /^[0-9a-f-]{36}$/.test(name) ? shortId(name) : name;
   return html`<span title=${of} class="break-all"><span class="text-muted">${kind.replaceAll("_", " ")}</span> ${shown}</span>`;
@@ -82,12 +82,12 @@ export function auditColumns(open) {
     {
       key: "actor",
       label: t("admin.audit.actor"),
-      cell: (row) => html`<${Party} of=${row.actor} />`,
+      cell: (row) => html`<${Party} of=${row.actor} narrow />`,
     },
     {
       key: "target",
       label: t("admin.audit.target"),
-      cell: (row) => html`<${Party} of=${row.target} />`,
+      cell: (row) => html`<${Party} of=${row.target} narrow />`,
     },
     {
       key: "meta",

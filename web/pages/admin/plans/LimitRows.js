@@ -38,19 +38,20 @@ function Grammar() {
  */
 function LimitRow({ row, rows, fault, index, change, remove }) {
   const id = `limit-${row.key}`;
-  const wrongName = nameFault(row, rows);
+  const wrongName = row.isLeft ? nameFault(row, rows) : null;
   const wrongValue = valueFault(row);
-  const shown = fault ?? (row.isLeft ? (wrongName ?? wrongValue) : wrongValue);
-  const note =
-    shown ?? (wrongName ? t("admin.limit.typing") : limitInWords(row.name, limitOf(row)));
-  const isNameWrong = Boolean(shown) && (Boolean(fault) || Boolean(wrongName)) && row.isLeft;
+  const faults = [fault ?? wrongName, wrongValue].filter(Boolean);
+  const words = nameFault(row, rows)
+    ? t("admin.limit.typing")
+    : limitInWords(row.name, limitOf(row));
+  const note = faults.length > 0 ? faults.join(" ") : words;
   return html`<li class="grid gap-1.5 border-b border-line pb-3 last:border-b-0 last:pb-0">
     <div class="flex flex-wrap items-start gap-2">
       <input
         type="text"
         name=${`limit-name-${index}`}
         aria-label=${t("admin.limit.name", { n: index + 1 })}
-        aria-invalid=${isNameWrong ? "true" : undefined}
+        aria-invalid=${(fault ?? wrongName) ? "true" : undefined}
         aria-describedby=${`${id}-note`}
         value=${row.name}
         placeholder="requests_per_month"
@@ -77,7 +78,7 @@ function LimitRow({ row, rows, fault, index, change, remove }) {
       />
       <${Button} kind="quiet" icon="close" label=${t("admin.limit.remove", { name: row.name || String(index + 1) })} onClick=${remove} />
     </div>
-    <p id=${`${id}-note`} class=${`text-sm ${shown ? "text-danger" : "text-muted"}`}>${note}</p>
+    <p id=${`${id}-note`} class=${`text-sm ${faults.length > 0 ? "text-danger" : "text-muted"}`}>${note}</p>
     ${
       reading(row.name) &&
       isQuota(row.name) &&
