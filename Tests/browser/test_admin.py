@@ -52,7 +52,8 @@ def test_an_admin_finds_somebody_changes_the_plan_signs_them_out_and_sees_it_all
     visitor.toast(f"{person.email} is on pro.")
     assert server.plan_of(person) == "pro"
     [active] = ok(server.get(f"/admin/subscriptions?user_id={person.id}", server.admin()))["items"]
-    assert active["expires_at"]
+    # All of the last day in the admin's zone, which is seven hours ahead.
+    assert active["expires_at"].endswith("T16:59:59.999Z")
 
     page.get_by_role("button", name="Sign out everywhere").click()
     agree(page, f"Sign {person.email} out everywhere?", "Sign out everywhere")
@@ -320,6 +321,28 @@ def test_the_chain_of_the_audit_log_is_checked_and_a_forged_row_found(visit, tmp
         expect(page.get_by_role("alert")).to_contain_text("Broken at row 2")
     finally:
         server.close()
+
+
+def test_the_audit_log_of_a_day_is_that_of_the_readers_zone(visitor, server):
+    page = visitor.signed_in(server.admin(), at="/admin/audit")
+    with page.expect_request(re.compile("/admin/audit-logs")) as asked:
+        page.get_by_label("From").fill("2026-11-25")
+    assert "from=2026-11-24T17%3A00%3A00.000Z" in asked.value.url
+    assert "from=2026-11-25" in page.url
+
+
+def test_who_deleted_their_account_is_not_named_any_more(visitor, server):
+    person = server.person("kim")
+    body = {"current_password": person.password}
+    ok(server.delete("/me", person, json=body), 204)
+    page = visitor.signed_in(server.admin(), at=f"/admin/audit?target=user:{person.id}")
+    gone = f"Deleted account …{person.id[-8:]}"
+    expect(page.get_by_role("table").get_by_text(gone).first).to_be_visible()
+    expect(page.get_by_text(person.email)).to_have_count(0)
+    visitor.forgive(404)
+    visitor.open(f"/admin/users/{person.id}")
+    expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
+    visitor.forgive(404)
 
 
 def test_a_dead_job_is_tried_again(visit, tmp_path):

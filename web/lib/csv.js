@@ -3,6 +3,9 @@ import { api, saveFile } from "./api.js";
 /** Rows that are asked for at one time: as many as the server gives. */
 const pageRows = 200;
 
+/** A file of 100,000 rows is made in memory; more is the server's to write. */
+const pagesMax = 500;
+
 /** What a spreadsheet would reckon out, as the server knows it (CSV.swift): also full-width signs. */
 const formula = /^[=+\-@＝＋－＠\p{Cc}]/u;
 
@@ -26,11 +29,12 @@ export function csv(columns, rows) {
 export async function saveList(path, { query, columns, name }) {
   const rows = [];
   let cursor = null;
-  do {
+  for (let pages = 0; pages < pagesMax; pages += 1) {
     const page = await api.get(path, { query: { ...query, limit: pageRows, cursor } });
     rows.push(...page.items);
     cursor = page.next_cursor;
-  } while (cursor);
+    if (!cursor) break;
+  }
   const day = new Date().toISOString().slice(0, 10);
   saveFile(new Blob([csv(columns, rows)], { type: "text/csv" }), `gatehouse-${name}-${day}.csv`);
 }
