@@ -8,7 +8,7 @@ enum Scrubber {
     private static let separators = Set(" \t\r\n\"'<>(),;=:{}[]&?#".unicodeScalars)
     /// What stands behind one of these and a `=` or a `:` is a credential.
     private static let names: Set<String> = [
-        "password", "secret", "token", "otp", "cookie", "authorization", "api_key", "x-api-key",
+        "password", "secret", "token", "otp", "cookie", "api_key", "x-api-key",
     ]
     /// What stands behind one of these is.
     private static let schemes: Set<String> = ["bearer", "basic"]
