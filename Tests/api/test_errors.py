@@ -8,7 +8,7 @@ from typing import Iterator
 import pytest
 
 from checks import eventually, ok, problem
-from gatehouse import SECRET, Server
+from gatehouse import SECRET, Server, run_command
 from receivers import Reply, Sentry
 from test_metrics import scrape, value
 
@@ -162,3 +162,15 @@ def test_a_wrong_dsn_stops_the_start_without_being_shown(make, dsn):
     refused = server.command("serve", "--listen", "127.0.0.1:0", sentry_dsn=dsn)
     assert refused.returncode == 78
     assert "sentry.dsn" in refused.stderr and "expected https://KEY@HOST/PROJECT" in refused.stderr
+
+
+def test_a_service_that_fails_is_told_before_the_end(tmp_path, sentry):
+    folder = tmp_path / ("x" * 100) / "data"  # its control socket has a name that is too long
+    folder.parent.mkdir()
+    words = "serve", "--listen", "127.0.0.1:0", "--data-dir", str(folder)
+    settings = {"sentry_dsn": sentry.dsn, "metrics_listen": "off"}
+    ended = run_command(*words, cwd=tmp_path, **settings)
+    assert ended.returncode != 0 and "a service has failed" in ended.stdout
+    event = sentry.events[-1]  # behind what the one who runs the services says
+    assert event["level"] == "fatal"
+    assert event["exception"]["values"][0]["type"] == "a service has failed"
