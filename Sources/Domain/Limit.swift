@@ -36,9 +36,12 @@ package struct Limit: Equatable, Sendable {
 }
 
 extension Limit.Kind {
+    /// Of the name of a metric or a resource.
+    package static let wordMax = 40
+
     /// A word: lower-case letters, digits and single underscores, at most 40 long.
     package static func isWord(_ text: Substring) -> Bool {
-        guard let first = text.utf8.first, text.utf8.count <= 40,
+        guard let first = text.utf8.first, text.utf8.count <= wordMax,
             (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(first), text.last != "_",
             !text.contains("__")
         else { return false }
@@ -150,19 +153,19 @@ package struct Limits: Equatable, Sendable {
                     Problem.Field(path, "invalid", "overage is \"deny\" or \"allow\"."))
             }
         }
-        switch bound {
-        case .null:
+        if bound == .null {
             return .success(Limit(name: member.name, kind: kind, bound: nil))
-        case .integer(let value) where (0...JSON.integerMax).contains(value):
-            return .success(
-                Limit(name: member.name, kind: kind, bound: value, allowsOverage: allowsOverage))
-        case .integer:
-            return .failure(
-                Problem.Field(path, "out_of_range", "From 0 to \(JSON.integerMax), or null."))
-        default:
+        }
+        guard let value = bound.whole else {
             return .failure(
                 Problem.Field(path, "type", "Expected an integer or null, found \(bound.kind)."))
         }
+        guard (0...JSON.integerMax).contains(value) else {
+            return .failure(
+                Problem.Field(path, "out_of_range", "From 0 to \(JSON.integerMax), or null."))
+        }
+        return .success(
+            Limit(name: member.name, kind: kind, bound: value, allowsOverage: allowsOverage))
     }
 
     private static func burstsWithoutRate(_ found: [Limit], field: String) -> [Problem.Field] {

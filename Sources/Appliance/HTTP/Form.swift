@@ -60,7 +60,9 @@ struct Form {
         _ values: repeat (each Value)?
     ) throws(Problem) -> (repeat each Value) {
         for member in members where !asked.contains(member.name) {
-            refuse(member.name, "unknown_field", "There is no such field here.")
+            let known = asked.isEmpty ? "none" : asked.sorted().joined(separator: ", ")
+            refuse(
+                member.name, "unknown_field", "There is no such field here; there are: \(known).")
         }
         guard errors.isEmpty else { throw .invalid(errors) }
         return (repeat try Self.present(each values))
@@ -83,7 +85,8 @@ extension Form {
         return text
     }
 
-    /// Text for people: NFC, trimmed of spaces, without control characters.
+    /// Text for people: NFC, trimmed of spaces, without control characters. Its length is counted
+    /// as JSON Schema counts: in code points, as sent.
     mutating func words(_ name: String, max: Int, required: Bool = true) -> String? {
         let read: (inout Form, JSON) -> String? = { form, value in
             form.words(name, value, max: max)
@@ -99,7 +102,7 @@ extension Form {
             refuse(name, "too_short", "This must not be empty.")
             return nil
         }
-        guard trimmed.count <= max, trimmed.utf8.count <= 4 * max else {
+        guard raw.unicodeScalars.count <= max else {
             refuse(name, "too_long", "At most \(max) characters.")
             return nil
         }
@@ -159,7 +162,7 @@ extension Form {
 
     mutating func integer(_ name: String, in range: ClosedRange<Int64>) -> Int64? {
         optional(name) { form, value in
-            guard case .integer(let integer) = value else {
+            guard let integer = value.whole else {
                 form.refuse(name, "type", "Expected an integer, found \(value.kind).")
                 return nil
             }
@@ -174,7 +177,7 @@ extension Form {
 
     /// A count of units: 0 up to the largest integer that every JSON reader keeps exact.
     mutating func amount(_ name: String, _ value: JSON) -> Int64? {
-        guard case .integer(let integer) = value, (0...JSON.integerMax).contains(integer) else {
+        guard let integer = value.whole, (0...JSON.integerMax).contains(integer) else {
             refuse(name, "out_of_range", "Expected an integer from 0 to \(JSON.integerMax).")
             return nil
         }
@@ -184,7 +187,7 @@ extension Form {
     /// A span of whole seconds that has to be there.
     mutating func seconds(_ name: String, in range: ClosedRange<Int64>) -> Duration? {
         required(name) { form, value in
-            guard case .integer(let seconds) = value, range.contains(seconds) else {
+            guard let seconds = value.whole, range.contains(seconds) else {
                 form.refuse(
                     name, "out_of_range",
                     "Expected an integer from \(range.lowerBound) to \(range.upperBound).")
