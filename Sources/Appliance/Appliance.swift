@@ -47,6 +47,7 @@ package final class Appliance: Sendable {
     let faults: FaultReporter?
     let sentry: SentrySender?
     let dashboard = Dashboard()
+    let description = DescriptionFile()
     let idempotencyRuns = IdempotencyRuns()
     /// One fold at a time.
     let turnstile = Turnstile()
@@ -119,14 +120,15 @@ package final class Appliance: Sendable {
 
     var clients: ClientAddresses { settings.current.clients }
 
-    /// Every route, in one list: it is served, tested and described from here.
-    package var routes: [Route] {
-        systemRoutes + authenticationRoutes + introspectionRoutes + sessionRoutes + accountRoutes
+    /// Every route, in one list: it is served, tested and described from here. Another version of
+    /// the API stands beside the first by one line more: `+ v1.version("v2", with: …)`.
+    package var routes: [Route] { systemRoutes + descriptionRoutes + v1 + consoleRoutes }
+
+    private var v1: [Route] {
+        authenticationRoutes + introspectionRoutes + sessionRoutes + accountRoutes
             + secondFactorRoutes + apiKeyRoutes + planRoutes + usageRoutes + usageEventRoutes
-            + reservationRoutes
-            + leaseRoutes
-            + itemRoutes + gateRoutes + adminRoutes + auditRoutes + backupRoutes + jobRoutes
-            + consoleRoutes
+            + reservationRoutes + leaseRoutes + itemRoutes + gateRoutes + adminRoutes
+            + auditRoutes + backupRoutes + jobRoutes
     }
 
     /// What must be in place before the first request: starter plans, setup token, throttles.

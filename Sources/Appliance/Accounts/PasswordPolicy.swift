@@ -4,8 +4,11 @@ import Domain
 /// What a new password is held to: length and how guessable it is, nothing else (NIST SP 800-63B-4:
 /// no composition rules, no forced changes).
 package struct PasswordPolicy: Sendable {
-    /// Unicode code points; never below 8 by configuration (security P3).
+    /// Unicode code points; never below `lengthLeast` by configuration
+    /// (security P3).
     package let lengthMin: Int
+
+    static let lengthLeast = 8
 
     /// Entropy below which zxcvbn's estimate is an online guessing risk: its own scale calls up to
     /// 10^8 guesses (26.6 bits) guessable; every word of its dictionaries is far below.

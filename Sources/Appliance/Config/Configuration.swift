@@ -24,6 +24,11 @@ package struct Configuration: Sendable, Equatable {
         package var listen: ListenAddress? = ListenAddress(host: "127.0.0.1", port: 9464)
     }
 
+    package struct Docs: Sendable, Equatable {
+        /// `local`, `always` or `never`.
+        package var pages = "local"
+    }
+
     /// PEM files. Both or neither: the loader refuses one alone.
     package struct TLS: Sendable, Equatable {
         package var certificate: String?
@@ -141,6 +146,7 @@ package struct Configuration: Sendable, Equatable {
 
     package var server = Server()
     package var metrics = Metrics()
+    package var docs = Docs()
     package var store = Store()
     package var backup = Backup()
     package var auth = Auth()
@@ -168,6 +174,9 @@ package struct Configuration: Sendable, Equatable {
     package var isSecure: Bool { publicURL.hasPrefix("https:") }
 
     package var issuer: String { auth.issuer ?? publicURL }
+
+    /// `/docs` and `/redoc`. What has an https:// address is public (security G5).
+    var showsDocs: Bool { docs.pages == "always" || docs.pages == "local" && !isSecure }
 
     /// Values that are each right but do not go together; nil when all do.
     package var contradiction: String? {

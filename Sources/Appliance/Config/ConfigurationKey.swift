@@ -123,7 +123,8 @@ package struct ConfigurationKey: Sendable {
 extension ConfigurationKey {
     /// Every key there is, in the order of config/gatehouse.yaml.
     package static let all: [ConfigurationKey] =
-        server + metrics + store + backup + auth + limits + usage + mail + jobs + log + reports
+        server + metrics + docs + store + backup + auth + limits + usage + mail + jobs + log
+        + reports
 
     private static let server: [ConfigurationKey] = [
         scalar(
@@ -161,6 +162,10 @@ extension ConfigurationKey {
             }, show: { $0?.description ?? "off" })
     ]
 
+    private static let docs: [ConfigurationKey] = [
+        choice("docs.pages", ["local", "always", "never"], \.docs.pages)
+    ]
+
     private static let store: [ConfigurationKey] = [
         text("store.url", "sqlite: and a path", \.store.url) {
             $0.hasPrefix("sqlite:") && $0.utf8.count > 7
@@ -182,7 +187,8 @@ extension ConfigurationKey {
     private static let auth: [ConfigurationKey] = [
         bool("auth.require_verified_email", \.auth.requireVerifiedEmail),
         bool("auth.require_totp_for_admins", \.auth.requireTOTPForAdmins),
-        integer("auth.password_min_length", 8...128, \.auth.passwordMinLength),
+        integer(
+            "auth.password_min_length", PasswordPolicy.lengthLeast...128, \.auth.passwordMinLength),
         duration("auth.access_token_ttl", "1s", "1h", \.auth.accessTokenTTL),
         duration("auth.refresh_token_ttl", "1m", "365d", \.auth.refreshTokenTTL),
         duration("auth.session_ttl", "1m", "730d", \.auth.sessionTTL),

@@ -57,6 +57,26 @@ package struct Call: Sendable {
         return request.uri.queryParameters[name[...]].map(String.init)
     }
 
+    /// A text that rows are looked for by.
+    func queryText(_ name: String, max: Int = queryTextMax) throws(Problem) -> String? {
+        guard let text = query(name) else { return nil }
+        guard text.unicodeScalars.count <= max else {
+            throw .invalid(name, "too_long", "At most \(max) characters.")
+        }
+        return text
+    }
+
+    /// More than anything that is looked for has.
+    static let queryTextMax = 300
+
+    func querySlug(_ name: String) throws(Problem) -> String? {
+        guard let text = query(name) else { return nil }
+        guard Plan.isSlug(text) else {
+            throw .invalid(name, "invalid", "Expected the slug of a plan.")
+        }
+        return text
+    }
+
     func queryChoice<Choice: RawRepresentable & CaseIterable>(
         _ name: String, _ type: Choice.Type
     ) throws(Problem) -> Choice? where Choice.RawValue == String {

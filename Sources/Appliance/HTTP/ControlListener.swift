@@ -29,7 +29,8 @@ struct ControlListener: Service {
 extension Appliance {
     var controlRoutes: [Route] {
         shellRoutes + [
-            Route(.post, "/control/admins", .open, isThrottled: false) { call throws(Problem) in
+            Route(.post, "/control/admins", .open, .unlisted, isThrottled: false) {
+                call throws(Problem) in
                 var form = try await call.form()
                 let email = form.email("email")
                 let password = form.value("password") == nil ? nil : form.password("password")
@@ -42,12 +43,13 @@ extension Appliance {
                     }
                 }
             },
-            Route(.post, "/control/keys/rotate", .open, isThrottled: false) {
+            Route(.post, "/control/keys/rotate", .open, .unlisted, isThrottled: false) {
                 call throws(Problem) in
                 try self.keyRing.rotate(at: call.now)
                 return .noContent
             },
-            Route(.post, "/control/backups", .open, isThrottled: false) { call throws(Problem) in
+            Route(.post, "/control/backups", .open, .unlisted, isThrottled: false) {
+                call throws(Problem) in
                 let json = try await call.json()
                 do throws(CommandRefusal) {
                     let made = try await self.backUp(BackupOrder(json), by: .shell, at: call.now)
@@ -61,7 +63,8 @@ extension Appliance {
                 }
             },
             // What the one that is running is at, for the command that waits for it.
-            Route(.get, "/control/backups", .open, isThrottled: false) { _ throws(Problem) in
+            Route(.get, "/control/backups", .open, .unlisted, isThrottled: false) {
+                _ throws(Problem) in
                 .json { $0.value(self.backupRun.json) }
             },
         ]

@@ -12,6 +12,8 @@ struct Front: HTTPResponder {
 
     let router: RouterResponder<Context>
     let routes: [Route]
+    /// Those that say so in each of their answers.
+    private let deprecated: [Route]
     let settings: LiveSettings
     let hosts: @Sendable (Settings) -> HostAllowList
     /// Nil: nobody is told of these requests but the log.
@@ -28,6 +30,7 @@ struct Front: HTTPResponder {
     ) {
         self.router = router
         self.routes = routes
+        deprecated = routes.filter { $0.deprecation != nil }
         self.settings = settings
         self.hosts = hosts
         self.watch = watch
@@ -78,6 +81,7 @@ struct Front: HTTPResponder {
         } catch {
             response = answer(.internal(cause: "\(error)"), request, settings, context)
         }
+        if !deprecated.isEmpty { addDeprecation(&response.headers, request) }
         addCommonHeaders(&response.headers, settings, context)
         if settings.logsAllRequests { log(request, response.status, context) }
         return response
@@ -89,6 +93,12 @@ struct Front: HTTPResponder {
         headers.append(HTTPField(name: .requestID, value: context.requestID))
         if settings.isSecure { headers.append(SecurityFields.strictTransport) }
         headers.append(HTTPField(name: .date, value: dates.text(at: context.now)))
+    }
+
+    private func addDeprecation(_ headers: inout HTTPFields, _ request: Request) {
+        let method = request.method == .head ? .get : request.method
+        let route = deprecated.first { $0.method == method && $0.matches(path: request.uri.path) }
+        route?.deprecation?.add(to: &headers)
     }
 
     private func answer(

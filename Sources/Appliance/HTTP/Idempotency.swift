@@ -18,7 +18,7 @@ struct IdempotencyTicket: Sendable {
     private let sealing: SymmetricKey
 
     /// Characters of a key: a UUID has 36.
-    private static let keyMax = 255
+    static let keyMax = 255
 
     init(key: String, owner: String, call: Call, body: [UInt8]) throws(Problem) {
         guard (1...Self.keyMax).contains(key.utf8.count),

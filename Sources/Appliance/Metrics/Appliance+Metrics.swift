@@ -122,7 +122,7 @@ extension Appliance {
 
     /// The one route of the metrics listener.
     func metricsRoute(_ lookout: Lookout) -> Route {
-        Route(.get, "/metrics", .open, isThrottled: false) { call throws(Problem) in
+        Route(.get, "/metrics", .open, .unlisted, isThrottled: false) { call throws(Problem) in
             let format = Exposition.Format(accept: call.request.headers[.accept])
             let measurements = self.measurements(await lookout.facts())
             return .text(format.contentType, Exposition.write(measurements, as: format))

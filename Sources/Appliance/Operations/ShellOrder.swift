@@ -34,7 +34,7 @@ extension Appliance {
     /// Orders as routes of the control socket, which lets in the daemon's own user alone.
     var shellRoutes: [Route] {
         ShellOrder.all.map { order in
-            Route(.post, order.path, .open, bodyMax: order.bodyMax, isThrottled: false) {
+            Route(.post, order.path, .open, .unlisted, bodyMax: order.bodyMax, isThrottled: false) {
                 call throws(Problem) in
                 let question = try await call.json(membersMax: ShellOrder.membersMax)
                 return try await order.work(self, question, call.origin, call.now)

@@ -5,7 +5,8 @@ import Store
 extension Appliance {
     var adminKeyRoutes: [Route] {
         [
-            Route(.get, "/api/v1/admin/api-keys", .adminRead) { call throws(Problem) in
+            Route(.get, "/api/v1/admin/api-keys", .adminRead, .listAllKeys) {
+                call throws(Problem) in
                 var filter = APIKeys.Filter()
                 filter.user = try call.queryUser()
                 filter.isLive = try call.queryChoice("active", YesNo.self).map { $0 == .true }
@@ -22,7 +23,8 @@ extension Appliance {
                     })
                 return try await self.answer(listing, to: call)
             },
-            Route(.delete, "/api/v1/admin/api-keys/{id}", .adminWrite) { call throws(Problem) in
+            Route(.delete, "/api/v1/admin/api-keys/{id}", .adminWrite, .revokeAnyKey) {
+                call throws(Problem) in
                 try await self.adminRevokeKey(call)
             },
         ]

@@ -6,7 +6,7 @@ import Store
 extension Appliance {
     var apiKeyRoutes: [Route] {
         [
-            Route(.get, "/api/v1/api-keys", .user) { call throws(Problem) in
+            Route(.get, "/api/v1/api-keys", .user, .listKeys) { call throws(Problem) in
                 let user = try call.signedIn().userID
                 let page = try call.page()
                 let keys = try await self.store.read { db throws(Problem) in
@@ -15,20 +15,21 @@ extension Appliance {
                 let next = Call.cursor(after: keys.last?.id, isFull: keys.count == page.limit)
                 return .list(keys, nextCursor: next) { $0.apiKey($1) }
             },
-            Route(.post, "/api/v1/api-keys", .user, creates: true) { call throws(Problem) in
+            Route(.post, "/api/v1/api-keys", .user, .createKey, creates: true) {
+                call throws(Problem) in
                 try await self.createKey(call)
             },
-            Route(.get, "/api/v1/api-keys/{id}", .user) { call throws(Problem) in
+            Route(.get, "/api/v1/api-keys/{id}", .user, .showKey) { call throws(Problem) in
                 let key = try await self.ownKey(call)
                 return .json { $0.apiKey(key) }
             },
-            Route(.patch, "/api/v1/api-keys/{id}", .user) { call throws(Problem) in
+            Route(.patch, "/api/v1/api-keys/{id}", .user, .updateKey) { call throws(Problem) in
                 try await self.updateKey(call)
             },
-            Route(.delete, "/api/v1/api-keys/{id}", .user) { call throws(Problem) in
+            Route(.delete, "/api/v1/api-keys/{id}", .user, .revokeKey) { call throws(Problem) in
                 try await self.revokeKey(call)
             },
-            Route(.post, "/api/v1/api-keys/{id}/rotate", .user, creates: true) {
+            Route(.post, "/api/v1/api-keys/{id}/rotate", .user, .rotateKey, creates: true) {
                 call throws(Problem) in
                 try await self.rotateKey(call)
             },
@@ -157,7 +158,7 @@ extension Appliance {
     }
 
     /// A week: long enough for any deployment, and bounded (contract.md).
-    private static let overlapSecondsMax: Int64 = 604_800
+    static let overlapSecondsMax: Int64 = 604_800
 
     private func rotateKey(_ call: Call) async throws(Problem) -> Answer {
         let caller = try call.signedIn()
@@ -257,24 +258,46 @@ extension Form {
     }
 }
 
+extension Shapes {
+    static let apiKey = Shape<APIKey>("ApiKey", keyMembers)
+
+    static let newAPIKey = Shape<(key: APIKey, text: String)>(
+        "NewApiKey",
+        apiKey.members { $0.key } + [
+            .member("key", .string(53...53, pattern: "^gh_[0-9A-Za-z]{50}$", example: sampleKey)) {
+                $0.text
+            }
+        ])
+
+    static let ownedAPIKey = Shape<APIKey>(
+        "OwnedApiKey", [keyMembers[0], .member("user_id") { $0.userID }] + keyMembers.dropFirst())
+
+    private static let keyMembers: [Shape<APIKey>.Member] = [
+        .member("id") { $0.id },
+        .member("name", .words(max: APIKey.nameMax, example: "My program")) { $0.name },
+        .member("prefix", .string(15...15, example: "gh_4Yp0Qm7Zt1Vn")) {
+            APIKeyText.shownPrefix(publicID: $0.publicID)
+        },
+        .member("last_four", .string(4...4, example: "8Rk3")) { $0.lastFour },
+        .member("scopes") { $0.scopes },
+        .member("limits") { $0.limits },
+        .member("allowed_cidrs", .array(.network, 0...APIKey.networksMax)) {
+            $0.allowedNetworks.map(\.description)
+        },
+        .member("expires_at") { $0.expiresAt },
+        .member("last_used_at") { $0.lastUsedAt },
+        .member("revoked_at") { $0.revokedAt },
+        .member("created_at") { $0.createdAt },
+    ]
+
+    private static let sampleKey = "gh_4Yp0Qm7Zt1VnXb6Wd9Gs2Hf5Jc0Lq7Ea4Tu1Oi8Py0Rk3Nz8Rk"
+}
+
 extension JSONWriter {
     /// `ApiKey`; with the key itself in the one answer that shows it, and with whose it is where
     /// keys of several people stand.
     mutating func apiKey(_ key: APIKey, text: APIKeyText? = nil, showsOwner: Bool = false) {
-        object { json in
-            json.member("id", key.id)
-            if showsOwner { json.member("user_id", key.userID) }
-            json.member("name", key.name)
-            json.member("prefix", APIKeyText.shownPrefix(publicID: key.publicID))
-            json.member("last_four", key.lastFour)
-            json.member("scopes", key.scopes.words)
-            json.member("limits") { $0.value(key.limits.json) }
-            json.member("allowed_cidrs", key.allowedNetworks.map(\.description))
-            json.member("expires_at", key.expiresAt)
-            json.member("last_used_at", key.lastUsedAt)
-            json.member("revoked_at", key.revokedAt)
-            json.member("created_at", key.createdAt)
-            if let text { json.member("key", text.text) }
-        }
+        if let text { return write((key, text.text), as: Shapes.newAPIKey) }
+        write(key, as: showsOwner ? Shapes.ownedAPIKey : Shapes.apiKey)
     }
 }

@@ -5,13 +5,13 @@ import Store
 extension Appliance {
     var accountRoutes: [Route] {
         [
-            Route(.get, "/api/v1/me", .user) { call throws(Problem) in
+            Route(.get, "/api/v1/me", .user, .showMe) { call throws(Problem) in
                 .json(encoded: try call.signedIn().snapshot.encoded)
             },
-            Route(.patch, "/api/v1/me", .user) { call throws(Problem) in
+            Route(.patch, "/api/v1/me", .user, .updateMe) { call throws(Problem) in
                 try await self.updateMe(call)
             },
-            Route(.post, "/api/v1/me/password", .user) { call throws(Problem) in
+            Route(.post, "/api/v1/me/password", .user, .changePassword) { call throws(Problem) in
                 var form = try await call.form()
                 let current = form.password("current_password")
                 let new = form.password("new_password")
@@ -21,7 +21,7 @@ extension Appliance {
                     at: call.now)
                 return .noContent
             },
-            Route(.delete, "/api/v1/me", .user) { call throws(Problem) in
+            Route(.delete, "/api/v1/me", .user, .deleteMe) { call throws(Problem) in
                 var form = try await call.form()
                 let current = form.password("current_password")
                 let password = try form.finish(current)
@@ -53,21 +53,27 @@ extension Appliance {
     }
 }
 
+extension Shapes {
+    static let user = Shape<(account: Account, plan: String?)>(
+        "User",
+        [
+            .member("id") { $0.account.id },
+            .member("email", .email) { $0.account.email.description },
+            .member("name", .words(max: Account.nameMax, example: "Ann")) { $0.account.name },
+            .member("role") { $0.account.role },
+            .member("is_active") { $0.account.isActive },
+            .member("is_superuser", .boolean.noted("role is admin.")) { $0.account.role == .admin },
+            .member("email_verified") { $0.account.isEmailVerified },
+            .member("totp_enabled") { $0.account.hasTOTP },
+            .member("plan", .slug) { $0.plan },
+            .member("created_at") { $0.account.createdAt },
+            .member("updated_at") { $0.account.updatedAt },
+        ])
+}
+
 extension JSONWriter {
     /// `User`.
     mutating func user(_ account: Account, plan: String?) {
-        object { json in
-            json.member("id", account.id)
-            json.member("email", account.email.description)
-            json.member("name", account.name)
-            json.member("role", account.role.rawValue)
-            json.member("is_active", account.isActive)
-            json.member("is_superuser", account.role == .admin)
-            json.member("email_verified", account.isEmailVerified)
-            json.member("totp_enabled", account.hasTOTP)
-            json.member("plan", plan)
-            json.member("created_at", account.createdAt)
-            json.member("updated_at", account.updatedAt)
-        }
+        write((account, plan), as: Shapes.user)
     }
 }

@@ -2,7 +2,7 @@ import Domain
 import Store
 
 /// One line of a chart: every period of a span, the oldest first, 0 where nothing happened.
-struct ActivitySeries {
+struct ActivitySeries: Sendable {
     let name: String
     let window: Window
     let points: [(period: String, value: Int64)]
@@ -63,20 +63,5 @@ struct ActivitySeries {
         }
         return sums.map { (code: $0, today: $1.today, days: $1.days) }
             .sorted { ($1.days, $0.code) < ($0.days, $1.code) }
-    }
-
-    func write(into json: inout JSONWriter) {
-        json.object { json in
-            json.member("name", name)
-            json.member("granularity", window.rawValue)
-            json.member("points") { json in
-                json.array(points) { json, point in
-                    json.object { json in
-                        json.member("period", point.period)
-                        json.member("value", point.value)
-                    }
-                }
-            }
-        }
     }
 }

@@ -5,10 +5,12 @@ import Store
 extension Appliance {
     var auditRoutes: [Route] {
         [
-            Route(.get, "/api/v1/admin/audit-logs", .adminRead) { call throws(Problem) in
+            Route(.get, "/api/v1/admin/audit-logs", .adminRead, .listAudit) {
+                call throws(Problem) in
                 try await self.answer(try Self.auditLog(call), to: call)
             },
-            Route(.get, "/api/v1/admin/audit-logs/verify", .adminRead) { _ throws(Problem) in
+            Route(.get, "/api/v1/admin/audit-logs/verify", .adminRead, .verifyAudit) {
+                _ throws(Problem) in
                 let walk = try await self.walkAudit()
                 return .json { $0.auditWalk(walk) }
             },
@@ -42,9 +44,9 @@ extension Appliance {
 
     private static func auditLog(_ call: Call) throws(Problem) -> Listing<AuditLog.Entry> {
         var filter = AuditLog.Filter()
-        filter.actor = call.query("actor")
-        filter.action = call.query("action")
-        filter.target = call.query("target")
+        filter.actor = try call.queryText("actor")
+        filter.action = try call.queryText("action")
+        filter.target = try call.queryText("target")
         filter.from = try time("from", call)
         filter.to = try time("to", call)
         let wanted = filter
@@ -69,30 +71,40 @@ extension Appliance {
     }
 }
 
+extension Shapes {
+    static let auditEntry = Shape<AuditLog.Entry>(
+        "AuditEntry",
+        [
+            .member("sequence") { $0.sequence },
+            .member("id") { $0.id },
+            .member("at") { $0.at },
+            .member("action", .string(example: "plan.updated")) { $0.action },
+            .member("actor", .string(example: "user:019361a4-8d5b-7c3e-9f21-6b0d8e4a7c15")) {
+                $0.actor
+            },
+            .member("target", .string(example: "plan:free")) { $0.target },
+            .member("meta") { $0.meta },
+            .member("request_id") { $0.requestID },
+            .member("ip", .string(example: "192.0.2.7")) { $0.address },
+        ])
+
+    static let auditWalk = Shape<AuditWalk>(
+        "AuditVerification",
+        [
+            .member("intact") { $0.broken == nil },
+            .member("rows", .integer(example: 4711)) { $0.rows },
+            .member("pruned_through") { $0.prunedThrough },
+            .member("first_broken") { $0.broken?.sequence },
+            .member("first_broken_id") { $0.broken?.id },
+        ])
+}
+
 extension JSONWriter {
     /// `AuditEntry`.
     fileprivate mutating func auditEntry(_ entry: AuditLog.Entry) {
-        object { json in
-            json.member("sequence", entry.sequence)
-            json.member("id", entry.id)
-            json.member("at", entry.at)
-            json.member("action", entry.action)
-            json.member("actor", entry.actor)
-            json.member("target", entry.target)
-            json.member("meta") { $0.value(entry.meta) }
-            json.member("request_id", entry.requestID)
-            json.member("ip", entry.address)
-        }
+        write(entry, as: Shapes.auditEntry)
     }
 
     /// Whether the chain holds, and the first row that does not.
-    mutating func auditWalk(_ walk: AuditWalk) {
-        object { json in
-            json.member("intact", walk.broken == nil)
-            json.member("rows", walk.rows)
-            json.member("pruned_through", walk.prunedThrough)
-            json.member("first_broken", walk.broken?.sequence)
-            json.member("first_broken_id", walk.broken?.id)
-        }
-    }
+    mutating func auditWalk(_ walk: AuditWalk) { write(walk, as: Shapes.auditWalk) }
 }

@@ -4,25 +4,29 @@ import HTTPTypes
 extension Appliance {
     var authenticationRoutes: [Route] {
         [
-            Route(.post, "/api/v1/auth/register", .open, isThrottled: false, creates: true) {
+            Route(
+                .post, "/api/v1/auth/register", .open, .register, isThrottled: false, creates: true
+            ) {
                 call throws(Problem) in try await self.register(call)
             },
-            Route(.post, "/api/v1/auth/login", .open, isThrottled: false) {
+            Route(.post, "/api/v1/auth/login", .open, .login, isThrottled: false) {
                 call throws(Problem) in try await self.login(call)
             },
-            Route(.post, "/api/v1/auth/refresh", .open) {
+            Route(.post, "/api/v1/auth/refresh", .open, .refresh) {
                 call throws(Problem) in try await self.refresh(call)
             },
-            Route(.post, "/api/v1/auth/logout", .open) {
+            Route(.post, "/api/v1/auth/logout", .open, .logout) {
                 call throws(Problem) in try await self.logout(call)
             },
-            Route(.post, "/api/v1/auth/forgot-password", .open, isThrottled: false) {
+            Route(.post, "/api/v1/auth/forgot-password", .open, .forgotPassword, isThrottled: false)
+            {
                 call throws(Problem) in
                 let email = try await Self.emailOnly(call)
                 try await self.forgotPassword(email, from: call.origin, at: call.now)
                 return Answer(.accepted)
             },
-            Route(.post, "/api/v1/auth/reset-password", .open) { call throws(Problem) in
+            Route(.post, "/api/v1/auth/reset-password", .open, .resetPassword) {
+                call throws(Problem) in
                 var form = try await call.form()
                 let token = form.token("token")
                 let password = form.password("password")
@@ -30,20 +34,23 @@ extension Appliance {
                 try await self.resetPassword(link, to: new, from: call.origin, at: call.now)
                 return .noContent
             },
-            Route(.post, "/api/v1/auth/verify-email", .open) { call throws(Problem) in
+            Route(.post, "/api/v1/auth/verify-email", .open, .verifyEmail) { call throws(Problem) in
                 var form = try await call.form()
                 let token = form.token("token")
                 try await self.verifyEmail(
                     try form.finish(token), from: call.origin, at: call.now)
                 return .noContent
             },
-            Route(.post, "/api/v1/auth/resend-verification", .open, isThrottled: false) {
+            Route(
+                .post, "/api/v1/auth/resend-verification", .open, .resendVerification,
+                isThrottled: false
+            ) {
                 call throws(Problem) in
                 let email = try await Self.emailOnly(call)
                 try await self.resendVerification(to: email, from: call.origin, at: call.now)
                 return Answer(.accepted)
             },
-            Route(.post, "/api/v1/setup", .open, creates: true) { call throws(Problem) in
+            Route(.post, "/api/v1/setup", .open, .setUp, creates: true) { call throws(Problem) in
                 var form = try await call.form()
                 let token = form.token("token")
                 let email = form.email("email")
@@ -54,7 +61,7 @@ extension Appliance {
                 ) { pair, db throws(Problem) in try call.keep(Self.created(pair), db) }
                 return Self.created(pair)
             },
-            Route(.get, "/.well-known/jwks.json", .open) { call throws(Problem) in
+            Route(.get, "/.well-known/jwks.json", .open, .showKeySet) { call throws(Problem) in
                 Answer.json { $0.value(self.keyRing.jwks(at: call.now)) }
                     .with(.cacheControl, "public, max-age=300")
             },
@@ -187,16 +194,28 @@ extension Appliance {
     }
 }
 
+extension Shapes {
+    static let tokenPair = Shape<(pair: TokenPair, withRefreshToken: Bool)>(
+        "TokenPair",
+        [
+            .member("token_type", .words(["Bearer"])) { _ in "Bearer" },
+            .member("access_token", .string(example: "eyJhbGciOiJFZERTQSJ9.e30.c2ln")) {
+                $0.pair.accessToken
+            },
+            .member("expires_in", .seconds(900)) { $0.pair.accessExpiresIn.secondsUp },
+            .absentable("refresh_token", .token.noted("Left out where it is in the cookie.")) {
+                $0.withRefreshToken ? $0.pair.refreshToken.text : nil
+            },
+            .member("refresh_expires_in", .seconds(2_592_000)) {
+                $0.pair.refreshExpiresIn.secondsUp
+            },
+            .object("user", user) { ($0.pair.snapshot.account, $0.pair.snapshot.plan) },
+        ])
+}
+
 extension JSONWriter {
     /// `TokenPair`.
     fileprivate mutating func tokenPair(_ pair: TokenPair, withRefreshToken: Bool) {
-        object { json in
-            json.member("token_type", "Bearer")
-            json.member("access_token", pair.accessToken)
-            json.member("expires_in", pair.accessExpiresIn.secondsUp)
-            if withRefreshToken { json.member("refresh_token", pair.refreshToken.text) }
-            json.member("refresh_expires_in", pair.refreshExpiresIn.secondsUp)
-            json.member("user") { $0.raw(pair.snapshot.encoded) }
-        }
+        write((pair, withRefreshToken), as: Shapes.tokenPair)
     }
 }

@@ -5,14 +5,15 @@ import Store
 extension Appliance {
     var backupRoutes: [Route] {
         [
-            Route(.get, "/api/v1/admin/backups", .adminRead) { call throws(Problem) in
+            Route(.get, "/api/v1/admin/backups", .adminRead, .listBackups) { call throws(Problem) in
                 try await self.listBackups(call)
             },
-            Route(.post, "/api/v1/admin/backups", .adminWrite, creates: true) {
+            Route(.post, "/api/v1/admin/backups", .adminWrite, .makeBackup, creates: true) {
                 call throws(Problem) in
                 try await self.makeBackup(call)
             },
-            Route(.get, "/api/v1/admin/backups/{name}", .adminRead) { call throws(Problem) in
+            Route(.get, "/api/v1/admin/backups/{name}", .adminRead, .downloadBackup) {
+                call throws(Problem) in
                 try await self.downloadBackup(call)
             },
         ]
@@ -23,7 +24,7 @@ extension Appliance {
         let limit = try call.page(cursorIsID: false).limit
         var before: String?
         if let cursor = call.query("cursor") {
-            guard let bytes = Base64URL.decode(cursor.utf8) else {
+            guard let bytes = Base64URL.decode(cursor.utf8), !bytes.isEmpty else {
                 throw .invalid("cursor", "invalid", "This cursor is not one of ours.")
             }
             before = String(decoding: bytes, as: UTF8.self)
@@ -54,20 +55,20 @@ extension Appliance {
             let made = try await backUp(
                 BackupOrder(), by: actor, from: call.origin, at: call.now
             ) { db, made throws(Problem) in
-                try call.keep(Self.created(made, at: call.now), db)
+                try call.keep(Self.created(made, call), db)
             }
-            return Self.created(made, at: call.now)
+            return Self.created(made, call)
         } catch {
             throw Self.problem(error)
         }
     }
 
-    private static func created(_ made: BackupMade, at now: Timestamp) -> Answer {
+    private static func created(_ made: BackupMade, _ call: Call) -> Answer {
         let entry = BackupFolder.Entry(
             name: made.name, bytes: made.bytes, createdAt: made.manifest.createdAt,
             isEncrypted: made.manifest.isEncrypted, manifest: made.manifest)
-        return Answer.json(.created) { $0.backup(entry, nil, at: now) }
-            .with(.location, "/api/v1/admin/backups/\(made.name)")
+        return Answer.json(.created) { $0.backup(entry, nil, at: call.now) }
+            .with(.location, "\(call.route.base)/admin/backups/\(made.name)")
     }
 
     /// A line for an operator names folders: it is for the log, and its kind for the client.
@@ -128,32 +129,50 @@ extension Appliance {
     }
 }
 
+/// A backup as lists show it. `verified` says how far it can be relied on: `restored`, a drill
+/// restored it; `written`, it was read back whole when it was made, and its head still is;
+/// `damaged`, a drill or its head says so; `unknown`, it is sealed with a key that is not at hand.
+struct ShownBackup: Sendable {
+    let entry: BackupFolder.Entry
+    let drill: DrillResult?
+    let now: Timestamp
+
+    var verified: String {
+        if let drill { return drill.failure == nil ? "restored" : "damaged" }
+        if entry.manifest != nil { return "written" }
+        return entry.isEncrypted == true ? "unknown" : "damaged"
+    }
+
+    var verifiedAt: Timestamp? { drill?.at ?? entry.manifest?.createdAt }
+
+    var ageSeconds: Int64 { max(0, (now - entry.createdAt).wholeMilliseconds / 1000) }
+}
+
+extension Shapes {
+    static let backup = Shape<ShownBackup>(
+        "Backup",
+        [
+            .member("name", .string(example: "gatehouse-20261123T030000Z.backup")) {
+                $0.entry.name
+            },
+            .member("bytes", .integer(example: 1_048_576)) { $0.entry.bytes },
+            .member("created_at") { $0.entry.createdAt },
+            .member("age_seconds", .integer(example: 3600)) { $0.ageSeconds },
+            .member("encrypted") { $0.entry.isEncrypted },
+            .member("schema") { $0.entry.manifest.map { Int64($0.schema) } },
+            .member("rows", .integer(example: 4711)) { $0.entry.manifest?.rows },
+            .member("verified", .words(["restored", "written", "damaged", "unknown"])) {
+                $0.verified
+            },
+            .member("verified_at") { $0.verifiedAt },
+        ])
+}
+
 extension JSONWriter {
-    /// `Backup`. `verified` says how far it can be relied on: `restored`, a drill restored it;
-    /// `written`, it was read back whole when it was made, and its head still is; `damaged`, a
-    /// drill or its head says so; `unknown`, it is sealed with a key that is not at hand.
+    /// `Backup`.
     fileprivate mutating func backup(
         _ entry: BackupFolder.Entry, _ drill: DrillResult?, at now: Timestamp
     ) {
-        var verified = entry.isEncrypted == true ? "unknown" : "damaged"
-        var verifiedAt: Timestamp?
-        if let drill {
-            verified = drill.failure == nil ? "restored" : "damaged"
-            verifiedAt = drill.at
-        } else if let manifest = entry.manifest {
-            verified = "written"
-            verifiedAt = manifest.createdAt
-        }
-        object { json in
-            json.member("name", entry.name)
-            json.member("bytes", entry.bytes)
-            json.member("created_at", entry.createdAt)
-            json.member("age_seconds", max(0, (now - entry.createdAt).wholeMilliseconds / 1000))
-            json.member("encrypted") { $0.value(entry.isEncrypted.map { .bool($0) } ?? .null) }
-            json.member("schema", entry.manifest.map { Int64($0.schema) })
-            json.member("rows", entry.manifest?.rows)
-            json.member("verified", verified)
-            json.member("verified_at", verifiedAt)
-        }
+        write(ShownBackup(entry: entry, drill: drill, now: now), as: Shapes.backup)
     }
 }

@@ -14,12 +14,13 @@ extension Appliance {
     /// style sheet is of no use.
     var consoleRoutes: [Route] {
         Self.consolePaths.map { path in
-            Route(.get, path, .open, isThrottled: false) { call throws(Problem) in
+            Route(.get, path, .open, .page, isThrottled: false) { call throws(Problem) in
                 guard let page = Asset.named("index.html") else { throw Self.noConsole }
                 return call.asset(page).with(.cacheControl, "no-cache").asPage
             }
         } + [
-            Route(.get, "/assets/{file}", .open, isThrottled: false) { call throws(Problem) in
+            Route(.get, "/assets/{file}", .open, .page, isThrottled: false) {
+                call throws(Problem) in
                 guard let asset = Asset.at(path: "/assets/" + call.parameter("file")) else {
                     throw .notFound("file")
                 }

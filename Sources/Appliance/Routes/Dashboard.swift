@@ -42,12 +42,12 @@ final class Dashboard: Sendable {
 extension Appliance {
     var dashboardRoutes: [Route] {
         [
-            Route(.get, "/api/v1/admin/stats", .adminRead) { call throws(Problem) in
+            Route(.get, "/api/v1/admin/stats", .adminRead, .showStats) { call throws(Problem) in
                 let now = call.now
                 let encoded = try await self.dashboard.encoded(at: now) { () throws(Problem) in
                     let numbers = try await self.dashboardNumbers(at: now)
                     var json = JSONWriter(capacity: 32_768)
-                    json.dashboard(numbers, at: now)
+                    json.write(numbers, as: Shapes.dashboard)
                     return json.bytes
                 }
                 return .json(encoded: encoded)
@@ -65,7 +65,8 @@ extension Appliance {
         )
         var numbers = try await store.read { db throws(Problem) in
             DashboardNumbers(
-                users: try db.accounts.counts(), subscriptions: try db.subscriptions.activeByPlan(),
+                at: now, users: try db.accounts.counts(),
+                subscriptions: try db.subscriptions.activeByPlan(),
                 hours: try db.activity.points(.hour, from: hour),
                 days: try db.activity.points(.day, from: day), month: month,
                 used: try db.usage.total(
@@ -84,7 +85,8 @@ extension Appliance {
 }
 
 /// What one answer is made of.
-private struct DashboardNumbers: Sendable {
+struct DashboardNumbers: Sendable {
+    let at: Timestamp
     let users: Accounts.Counts
     let subscriptions: [(plan: String, count: Int64)]
     let hours: [Activity.Point]
@@ -99,84 +101,86 @@ private struct DashboardNumbers: Sendable {
     var walBytes: Int64 = 0
     var backupAt: Timestamp?
 
-    func today(at now: Timestamp, _ isCounted: (String) -> Bool) -> Int64 {
-        let today = Window.day.period(Window.day.index(of: now))
+    var backupAgeSeconds: Int64? {
+        backupAt.map { max(0, (at - $0).wholeMilliseconds / 1000) }
+    }
+
+    func today(_ isCounted: (String) -> Bool) -> Int64 {
+        let today = Window.day.period(Window.day.index(of: at))
         return days.reduce(0) { sum, point in
             point.period == today && isCounted(point.name) ? sum + point.value : sum
         }
     }
 }
 
-extension JSONWriter {
-    fileprivate mutating func dashboard(_ numbers: DashboardNumbers, at now: Timestamp) {
-        object { json in
-            json.member("at", now)
-            json.member("totals") { $0.totals(numbers, at: now) }
-            json.member("series") { json in
-                json.array(ActivitySeries.all(numbers.hours, numbers.days, at: now)) {
-                    $1.write(into: &$0)
-                }
-            }
-            json.member("refusals") { json in
-                json.array(ActivitySeries.refusals(numbers.days, at: now)) { json, refusal in
-                    json.object { json in
-                        json.member("code", refusal.code)
-                        json.member("today", refusal.today)
-                        json.member("days_30", refusal.days)
-                    }
-                }
-            }
-            json.member("subscriptions") { json in
-                json.array(numbers.subscriptions) { json, plan in
-                    json.object { json in
-                        json.member("plan", plan.plan)
-                        json.member("active", plan.count)
-                    }
-                }
-            }
-            json.member("top_users") { json in
-                json.array(numbers.top) { json, user in
-                    json.object { json in
-                        json.member("user_id", user.user)
-                        json.member("email", user.email)
-                        json.member("requests", user.value)
-                    }
-                }
-            }
-        }
-    }
+extension Shapes {
+    static let dashboard = Shape<DashboardNumbers>(
+        "Stats",
+        [
+            .member("at") { $0.at },
+            .object("totals", totals) { $0 },
+            .list("series", series) { ActivitySeries.all($0.hours, $0.days, at: $0.at) },
+            .list("refusals", refusal) { ActivitySeries.refusals($0.days, at: $0.at) },
+            .list("subscriptions", planCount) { $0.subscriptions },
+            .list("top_users", topUser) { $0.top },
+        ])
 
-    private mutating func totals(_ numbers: DashboardNumbers, at now: Timestamp) {
-        let users = numbers.users
-        object { json in
-            json.member("users", users.total)
-            json.member("users_active", users.total - users.inactive)
-            for role in Account.Role.allCases {
-                json.member("users_\(role.rawValue)", users.byRole[role] ?? 0)
-            }
-            for line in ActivitySeries.lines {
-                json.member("\(line.name)_today", numbers.today(at: now, line.isCounted))
-            }
-            json.member("month", numbers.month)
-            json.member("requests_month", numbers.used)
-            json.member(
-                "subscriptions_active", numbers.subscriptions.reduce(0) { $0 + $1.count })
-            json.member("store_bytes", numbers.storeBytes)
-            json.member("store_wal_bytes", numbers.walBytes)
-            json.member("backup_at", numbers.backupAt)
-            json.member(
-                "backup_age_seconds",
-                numbers.backupAt.map { max(0, (now - $0).wholeMilliseconds / 1000) })
-            json.member("drill_at", numbers.drill?.at)
-            json.member("drill_ok") { json in
-                guard let drill = numbers.drill else { return json.null() }
-                json.bool(drill.failure == nil)
-            }
-            for state in [Job.State.queued, .running, .dead] {
-                json.member(
-                    "jobs_\(state.rawValue)",
-                    numbers.jobs.reduce(0) { $1.state == state ? $0 + $1.count : $0 })
+    private static let totals = Shape<DashboardNumbers>("StatsTotals", people + work)
+
+    private static let people: [Shape<DashboardNumbers>.Member] =
+        [
+            .member("users") { $0.users.total },
+            .member("users_active") { $0.users.total - $0.users.inactive },
+        ]
+        + Account.Role.allCases.map { role in
+            .member("users_\(role.rawValue)") { $0.users.byRole[role] ?? 0 }
+        }
+        + ActivitySeries.lines.map { line in
+            .member("\(line.name)_today") { $0.today(line.isCounted) }
+        }
+
+    private static let work: [Shape<DashboardNumbers>.Member] =
+        [
+            .member("month", .period) { $0.month },
+            .member("requests_month") { $0.used },
+            .member("subscriptions_active") { $0.subscriptions.reduce(0) { $0 + $1.count } },
+            .member("store_bytes") { $0.storeBytes },
+            .member("store_wal_bytes") { $0.walBytes },
+            .member("backup_at") { $0.backupAt },
+            .member("backup_age_seconds") { $0.backupAgeSeconds },
+            .member("drill_at") { $0.drill?.at },
+            .member("drill_ok") { numbers in numbers.drill.map { $0.failure == nil } },
+        ]
+        + [Job.State.queued, .running, .dead].map { state in
+            .member("jobs_\(state.rawValue)") { numbers in
+                numbers.jobs.reduce(0) { $1.state == state ? $0 + $1.count : $0 }
             }
         }
-    }
+
+    private static let series = Shape<ActivitySeries>(
+        "Series",
+        [
+            .member("name", .words(ActivitySeries.lines.map(\.name))) { $0.name },
+            .member("granularity") { $0.window },
+            .list("points", usagePoint) { $0.points },
+        ])
+
+    private static let refusal = Shape<(code: String, today: Int64, days: Int64)>(
+        "RefusalCount",
+        [
+            .member("code", .words(Problem.Code.self)) { $0.code },
+            .member("today") { $0.today },
+            .member("days_30") { $0.days },
+        ])
+
+    private static let planCount = Shape<(plan: String, count: Int64)>(
+        "PlanCount", [.member("plan", .slug) { $0.plan }, .member("active") { $0.count }])
+
+    private static let topUser = Shape<UsageCounters.Consumer>(
+        "TopUser",
+        [
+            .member("user_id") { $0.user },
+            .member("email", .email) { $0.email },
+            .member("requests") { $0.value },
+        ])
 }

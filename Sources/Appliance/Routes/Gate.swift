@@ -14,7 +14,8 @@ extension Appliance {
     /// request with a body, and one behind others on its connection.
     var gateRoutes: [Route] {
         Self.gateMethods.map { method in
-            Route(method, Self.gatePath, .open, isThrottled: false) { call throws(Problem) in
+            Route(method, Self.gatePath, .open, .gate(method), isThrottled: false) {
+                call throws(Problem) in
                 await self.gate(call)
             }
         }

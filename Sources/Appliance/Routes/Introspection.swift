@@ -6,7 +6,7 @@ extension Appliance {
     /// know of a revocation at once.
     var introspectionRoutes: [Route] {
         [
-            Route(.post, "/api/v1/auth/introspect", .scope(.tokensIntrospect)) {
+            Route(.post, "/api/v1/auth/introspect", .scope(.tokensIntrospect), .introspect) {
                 call throws(Problem) in
                 let text = try await Self.introspected(call)
                 return await self.introspection(of: text, at: call.now)
@@ -21,12 +21,18 @@ extension Appliance {
         guard let token, !token.isEmpty else {
             throw .invalid("token", "required", "This field is needed.")
         }
+        guard token.unicodeScalars.count <= introspectedMax else {
+            throw .invalid("token", "too_long", "At most \(introspectedMax) characters.")
+        }
         return token
     }
 
+    /// Characters; a token of ours has less than a thousand.
+    static let introspectedMax = 4096
+
     /// A token that is not good is inactive, and nothing else is said of it (security T8).
     private func introspection(of text: String, at now: Timestamp) async -> Answer {
-        let inactive = Answer.json { json in json.object { $0.member("active", false) } }
+        let inactive = Answer.json { $0.write(nil, as: Shapes.introspection) }
         let caller: Caller
         do throws(Problem) {
             caller = try await authenticator.caller(
@@ -36,27 +42,44 @@ extension Appliance {
         }
         guard !caller.isHeldBack else { return inactive }
         let token = caller.key == nil ? tokens.verify(text, at: now) : nil
-        return .json { json in
-            json.object { json in
-                json.member("active", true)
-                json.member("token_type", "Bearer")
-                json.member("sub", caller.userID)
-                json.member("username", caller.account.email.description)
-                json.member(
-                    "scope", caller.scopes.words.joined(separator: " "))
-                json.member("iss", tokens.issuer)
-                if let token {
-                    json.member("aud", tokens.audience)
-                    json.member("jti", token.id)
-                    json.member("sid", token.sessionID)
-                    json.member("iat", token.issuedAt.seconds)
-                    json.member("exp", token.expiresAt.seconds)
-                } else if let key = caller.key {
-                    json.member("client_id", key.id)
-                    json.member("iat", key.createdAt.seconds)
-                    if let end = key.expiresAt { json.member("exp", end.seconds) }
-                }
-            }
-        }
+        let known = Introspected(
+            caller: caller, token: token, issuer: tokens.issuer, audience: tokens.audience)
+        return .json { $0.write(known, as: Shapes.introspection) }
     }
+}
+
+/// A token or key that is good. A token has parts that a key has not, and the other way round.
+struct Introspected: Sendable {
+    let caller: Caller
+    let token: AccessToken?
+    let issuer: String
+    let audience: String
+}
+
+extension Shapes {
+    /// RFC 7662, 2.2. Nil: the token is not good.
+    static let introspection = Shape<Introspected?>(
+        "Introspection",
+        [
+            .member("active") { $0 != nil },
+            .absentable("token_type", .words(["Bearer"])) { $0.map { _ in "Bearer" } },
+            .absentable("sub") { $0?.caller.userID },
+            .absentable("username", .email) { $0?.caller.account.email.description },
+            .absentable("scope", .string(example: "gate items:read")) {
+                $0?.caller.scopes.words.joined(separator: " ")
+            },
+            .absentable("iss", .string(example: "https://id.example.com")) { $0?.issuer },
+            .absentable("aud", .string(example: "gatehouse")) { known in
+                known?.token == nil ? nil : known?.audience
+            },
+            .absentable("jti", .string()) { $0?.token?.id },
+            .absentable("sid") { $0?.token?.sessionID },
+            .absentable("client_id") { $0?.caller.key?.id },
+            .absentable("iat", .integer(example: 1_763_913_120)) {
+                ($0?.token?.issuedAt ?? $0?.caller.key?.createdAt)?.seconds
+            },
+            .absentable("exp", .integer(example: 1_763_914_020)) {
+                ($0?.token?.expiresAt ?? $0?.caller.key?.expiresAt)?.seconds
+            },
+        ])
 }

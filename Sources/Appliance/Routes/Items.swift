@@ -8,7 +8,7 @@ extension Appliance {
 
     var itemRoutes: [Route] {
         [
-            Route(.get, "/api/v1/items", .scope(.itemsRead), isThrottled: false) {
+            Route(.get, "/api/v1/items", .scope(.itemsRead), .listItems, isThrottled: false) {
                 call throws(Problem) in
                 let page = try call.page()
                 return try await self.metered(call) { caller throws(Problem) in
@@ -21,10 +21,10 @@ extension Appliance {
                 }
             },
             Route(
-                .post, "/api/v1/items", .scope(.itemsWrite), bodyMax: Self.itemBodyMax,
+                .post, "/api/v1/items", .scope(.itemsWrite), .createItem, bodyMax: Self.itemBodyMax,
                 isThrottled: false, creates: true
             ) { call throws(Problem) in try await self.createItem(call) },
-            Route(.get, "/api/v1/items/{id}", .scope(.itemsRead), isThrottled: false) {
+            Route(.get, "/api/v1/items/{id}", .scope(.itemsRead), .showItem, isThrottled: false) {
                 call throws(Problem) in
                 let id: ItemID = try call.id("item")
                 return try await self.metered(call) { caller throws(Problem) in
@@ -36,10 +36,13 @@ extension Appliance {
                 }
             },
             Route(
-                .patch, "/api/v1/items/{id}", .scope(.itemsWrite), bodyMax: Self.itemBodyMax,
+                .patch, "/api/v1/items/{id}", .scope(.itemsWrite), .updateItem,
+                bodyMax: Self.itemBodyMax,
                 isThrottled: false
             ) { call throws(Problem) in try await self.updateItem(call) },
-            Route(.delete, "/api/v1/items/{id}", .scope(.itemsWrite), isThrottled: false) {
+            Route(
+                .delete, "/api/v1/items/{id}", .scope(.itemsWrite), .deleteItem, isThrottled: false
+            ) {
                 call throws(Problem) in
                 let id: ItemID = try call.id("item")
                 return try await self.metered(call) { caller throws(Problem) in
@@ -67,7 +70,7 @@ extension Appliance {
                 id: ID(at: now, using: &random), userID: caller.userID, name: label, data: data,
                 createdAt: now, updatedAt: now)
             let answer = Answer.json(.created) { $0.item(item) }
-                .with(.location, "/api/v1/items/\(item.id)")
+                .with(.location, "\(call.route.base)/items/\(item.id)")
             try await self.store.write { db throws(Problem) in
                 try db.items.insert(item)
                 try call.keep(answer, db)
@@ -108,15 +111,19 @@ extension Form {
     }
 }
 
+extension Shapes {
+    static let item = Shape<Item>(
+        "Item",
+        [
+            .member("id") { $0.id },
+            .member("name", .words(max: Item.nameMax, example: "A green thing")) { $0.name },
+            .member("data", .any.noted("Any JSON, up to 16 KiB.")) { $0.data },
+            .member("created_at") { $0.createdAt },
+            .member("updated_at") { $0.updatedAt },
+        ])
+}
+
 extension JSONWriter {
     /// `Item`.
-    mutating func item(_ item: Item) {
-        object { json in
-            json.member("id", item.id)
-            json.member("name", item.name)
-            json.member("data") { $0.value(item.data) }
-            json.member("created_at", item.createdAt)
-            json.member("updated_at", item.updatedAt)
-        }
-    }
+    mutating func item(_ item: Item) { write(item, as: Shapes.item) }
 }

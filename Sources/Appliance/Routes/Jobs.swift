@@ -5,23 +5,26 @@ import Store
 extension Appliance {
     var jobRoutes: [Route] {
         [
-            Route(.get, "/api/v1/admin/jobs", .adminRead) { call throws(Problem) in
+            Route(.get, "/api/v1/admin/jobs", .adminRead, .listJobs) { call throws(Problem) in
                 let page = try call.page()
                 let filter = Jobs.Filter(
-                    kind: call.query("kind"), state: try call.queryChoice("state", Job.State.self))
+                    kind: try call.queryText("kind"),
+                    state: try call.queryChoice("state", Job.State.self))
                 let jobs = try await self.store.read { db throws(Problem) in
                     try db.jobs.list(filter, page)
                 }
                 let next = Call.cursor(after: jobs.last?.id, isFull: jobs.count == page.limit)
                 return .list(jobs, nextCursor: next) { $0.job($1) }
             },
-            Route(.get, "/api/v1/admin/jobs/schedules", .adminRead) { _ throws(Problem) in
+            Route(.get, "/api/v1/admin/jobs/schedules", .adminRead, .listSchedules) {
+                _ throws(Problem) in
                 let schedules = try await self.store.read { db throws(Problem) in
                     try db.schedules.list()
                 }
                 return .list(schedules, nextCursor: nil) { $0.schedule($1) }
             },
-            Route(.post, "/api/v1/admin/jobs/{id}/retry", .adminWrite) { call throws(Problem) in
+            Route(.post, "/api/v1/admin/jobs/{id}/retry", .adminWrite, .retryJob) {
+                call throws(Problem) in
                 try await self.retryJob(call)
             },
         ]
@@ -51,30 +54,38 @@ extension Appliance {
     }
 }
 
+extension Shapes {
+    static let job = Shape<Job>(
+        "Job",
+        [
+            .member("id") { $0.id },
+            .member("kind", .string(example: "send_mail")) { $0.kind },
+            .member("state") { $0.state },
+            .member("attempts") { $0.attempts },
+            .member("attempts_max", .integer(example: 8)) { $0.attemptsMax },
+            .member("run_at") { $0.runAt },
+            .member("last_error", .string(example: "The mail server is away.")) { $0.lastError },
+            .member("created_at") { $0.createdAt },
+            .member("finished_at") { $0.finishedAt },
+        ])
+
+    static let schedule = Shape<Schedules.Entry>(
+        "Schedule",
+        [
+            .member("name", .string(example: "clean_up")) { $0.name },
+            .member("spec", .string(example: "@every 5m")) { $0.spec },
+            .member("next_at") { $0.nextAt },
+            .member("last_at") { $0.lastAt },
+            .member("last_state") { $0.lastState },
+        ])
+}
+
 extension JSONWriter {
     /// `Job`. What it was given is not shown: it may hold a secret.
-    fileprivate mutating func job(_ job: Job) {
-        object { json in
-            json.member("id", job.id)
-            json.member("kind", job.kind)
-            json.member("state", job.state.rawValue)
-            json.member("attempts", job.attempts)
-            json.member("attempts_max", job.attemptsMax)
-            json.member("run_at", job.runAt)
-            json.member("last_error", job.lastError)
-            json.member("created_at", job.createdAt)
-            json.member("finished_at", job.finishedAt)
-        }
-    }
+    fileprivate mutating func job(_ job: Job) { write(job, as: Shapes.job) }
 
     /// `Schedule`.
     fileprivate mutating func schedule(_ schedule: Schedules.Entry) {
-        object { json in
-            json.member("name", schedule.name)
-            json.member("spec", schedule.spec)
-            json.member("next_at", schedule.nextAt)
-            json.member("last_at", schedule.lastAt)
-            json.member("last_state", schedule.lastState?.rawValue)
-        }
+        write(schedule, as: Shapes.schedule)
     }
 }

@@ -5,13 +5,15 @@ import Store
 extension Appliance {
     var leaseRoutes: [Route] {
         [
-            Route(.post, "/api/v1/leases", .scope(.leases), creates: true) {
+            Route(.post, "/api/v1/leases", .scope(.leases), .takeLease, creates: true) {
                 call throws(Problem) in try await self.takeLease(call)
             },
-            Route(.put, "/api/v1/leases/{id}", .scope(.leases)) { call throws(Problem) in
+            Route(.put, "/api/v1/leases/{id}", .scope(.leases), .renewLease) {
+                call throws(Problem) in
                 try await self.renewLease(call)
             },
-            Route(.delete, "/api/v1/leases/{id}", .scope(.leases)) { call throws(Problem) in
+            Route(.delete, "/api/v1/leases/{id}", .scope(.leases), .releaseLease) {
+                call throws(Problem) in
                 try await self.releaseLease(call)
             },
         ]
@@ -140,16 +142,22 @@ extension Appliance {
     }
 }
 
+extension Shapes {
+    static let lease = Shape<(lease: Lease, inUse: Int64, limit: Int64?)>(
+        "Lease",
+        [
+            .member("id") { $0.lease.id },
+            .member("resource", .resource) { $0.lease.resource },
+            .member("fencing_token") { $0.lease.fencingToken },
+            .member("expires_at") { $0.lease.expiresAt },
+            .member("in_use") { $0.inUse },
+            .member("limit", .integer(example: 3)) { $0.limit },
+        ])
+}
+
 extension JSONWriter {
     /// `Lease`.
     fileprivate mutating func lease(_ lease: Lease, inUse: Int64, limit: Int64?) {
-        object { json in
-            json.member("id", lease.id)
-            json.member("resource", lease.resource)
-            json.member("fencing_token", lease.fencingToken)
-            json.member("expires_at", lease.expiresAt)
-            json.member("in_use", inUse)
-            json.member("limit", limit)
-        }
+        write((lease, inUse, limit), as: Shapes.lease)
     }
 }

@@ -5,7 +5,7 @@ import Store
 extension Appliance {
     var adminPlanRoutes: [Route] {
         [
-            Route(.get, "/api/v1/admin/plans", .adminRead) { call throws(Problem) in
+            Route(.get, "/api/v1/admin/plans", .adminRead, .listAllPlans) { call throws(Problem) in
                 let listing = Listing<Plan>(
                     name: "plans", filters: [],
                     columns: [
@@ -18,11 +18,12 @@ extension Appliance {
                     })
                 return try await self.answer(listing, to: call)
             },
-            Route(.post, "/api/v1/admin/plans", .adminWrite, creates: true) {
+            Route(.post, "/api/v1/admin/plans", .adminWrite, .createPlan, creates: true) {
                 call throws(Problem) in
                 try await self.adminCreatePlan(call)
             },
-            Route(.patch, "/api/v1/admin/plans/{slug}", .adminWrite) { call throws(Problem) in
+            Route(.patch, "/api/v1/admin/plans/{slug}", .adminWrite, .updatePlan) {
+                call throws(Problem) in
                 var form = try await call.form()
                 let name = form.words("name", max: Plan.nameMax, required: false)
                 let description = form.change("description") {
@@ -40,7 +41,8 @@ extension Appliance {
                     if let isDefault { plan.isDefault = isDefault }
                 }
             },
-            Route(.delete, "/api/v1/admin/plans/{slug}", .adminWrite) { call throws(Problem) in
+            Route(.delete, "/api/v1/admin/plans/{slug}", .adminWrite, .archivePlan) {
+                call throws(Problem) in
                 let now = call.now
                 try self.demandRecentSignIn(try call.signedIn(), at: now)
                 return try await self.adminChangePlan(call, "plan.archived") { plan in

@@ -5,14 +5,14 @@ import Store
 extension Appliance {
     var planRoutes: [Route] {
         [
-            Route(.get, "/api/v1/plans", .open) { call throws(Problem) in
+            Route(.get, "/api/v1/plans", .open, .listPlans) { call throws(Problem) in
                 let page = try call.page()
                 let plans = try await self.store.read { db throws(Problem) in
                     try db.plans.list(includingArchived: false, page)
                 }
                 return Self.planList(plans, page)
             },
-            Route(.get, "/api/v1/subscription", .user) { call throws(Problem) in
+            Route(.get, "/api/v1/subscription", .user, .showSubscription) { call throws(Problem) in
                 let user = try call.signedIn().userID
                 let subscription = try await self.store.read { db throws(Problem) in
                     try db.subscriptions.current(of: user)
@@ -20,10 +20,12 @@ extension Appliance {
                 guard let subscription else { throw .notFound("subscription") }
                 return .json { $0.subscription(subscription) }
             },
-            Route(.post, "/api/v1/subscribe", .user, creates: true) { call throws(Problem) in
+            Route(.post, "/api/v1/subscribe", .user, .subscribe, creates: true) {
+                call throws(Problem) in
                 try await self.subscribe(call)
             },
-            Route(.delete, "/api/v1/subscription", .user) { call throws(Problem) in
+            Route(.delete, "/api/v1/subscription", .user, .cancelSubscription) {
+                call throws(Problem) in
                 try await self.cancelSubscription(call)
             },
         ]
@@ -96,32 +98,44 @@ extension Appliance {
     }
 }
 
+extension Shapes {
+    static let plan = Shape<Plan>(
+        "Plan",
+        [
+            .member("id") { $0.id },
+            .member("slug", .slug) { $0.slug },
+            .member("name", .words(max: Plan.nameMax, example: "Free")) { $0.name },
+            .member("description", .words(max: Plan.descriptionMax, example: "To try it.")) {
+                $0.description
+            },
+            .member("price", .integer().noted("Null: there is no payment.").showing(.null)) { _ in
+                Int64?.none
+            },
+            .member("limits") { $0.limits },
+            .member("self_service") { $0.isSelfService },
+            .member("is_default") { $0.isDefault },
+            .member("archived_at") { $0.archivedAt },
+        ])
+
+    static let subscription = Shape<Subscription>(
+        "Subscription",
+        [
+            .member("id") { $0.id },
+            .member("user_id") { $0.userID },
+            .member("plan", .slug) { $0.planSlug },
+            .member("status") { $0.status },
+            .member("started_at") { $0.startedAt },
+            .member("expires_at") { $0.expiresAt },
+            .member("canceled_at") { $0.canceledAt },
+        ])
+}
+
 extension JSONWriter {
     /// `Plan`.
-    mutating func plan(_ plan: Plan) {
-        object { json in
-            json.member("id", plan.id)
-            json.member("slug", plan.slug)
-            json.member("name", plan.name)
-            json.member("description", plan.description)
-            json.member("price") { $0.null() }
-            json.member("limits") { $0.value(plan.limits.json) }
-            json.member("self_service", plan.isSelfService)
-            json.member("is_default", plan.isDefault)
-            json.member("archived_at", plan.archivedAt)
-        }
-    }
+    mutating func plan(_ plan: Plan) { write(plan, as: Shapes.plan) }
 
     /// `Subscription`.
     mutating func subscription(_ subscription: Subscription) {
-        object { json in
-            json.member("id", subscription.id)
-            json.member("user_id", subscription.userID)
-            json.member("plan", subscription.planSlug)
-            json.member("status", subscription.status.rawValue)
-            json.member("started_at", subscription.startedAt)
-            json.member("expires_at", subscription.expiresAt)
-            json.member("canceled_at", subscription.canceledAt)
-        }
+        write(subscription, as: Shapes.subscription)
     }
 }

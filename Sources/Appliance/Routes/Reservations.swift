@@ -6,12 +6,15 @@ extension Appliance {
     var reservationRoutes: [Route] {
         [
             Route(
-                .post, "/api/v1/reservations", .scope(.reservations), creates: true
+                .post, "/api/v1/reservations", .scope(.reservations), .reserve, creates: true
             ) { call throws(Problem) in try await self.reserve(call) },
-            Route(.post, "/api/v1/reservations/{id}/commit", .scope(.reservations)) {
+            Route(
+                .post, "/api/v1/reservations/{id}/commit", .scope(.reservations), .commitReservation
+            ) {
                 call throws(Problem) in try await self.commitReservation(call)
             },
-            Route(.delete, "/api/v1/reservations/{id}", .scope(.reservations)) {
+            Route(.delete, "/api/v1/reservations/{id}", .scope(.reservations), .releaseReservation)
+            {
                 call throws(Problem) in try await self.releaseReservation(call)
             },
         ]
@@ -36,7 +39,7 @@ extension Appliance {
             record.customer.reserve(reservation, key: caller.keyRules, at: now, &review)
         }
         var answer = Answer.json(.created) { $0.reservation(reservation, .held) }
-            .with(.location, "/api/v1/reservations/\(reservation.id)")
+            .with(.location, "\(call.route.base)/reservations/\(reservation.id)")
         let kept = answer
         do throws(Problem) {
             try await store.write { db throws(Problem) in
@@ -143,28 +146,42 @@ extension UsageDelta {
     }
 }
 
+extension Shapes {
+    static let reservation = Shape<(reservation: Reservation, state: Reservations.State)>(
+        "Reservation",
+        [
+            .member("id") { $0.reservation.id },
+            .member("metric", .metric) { $0.reservation.metric },
+            .member("amount") { $0.reservation.amount },
+            .member("state", .words(["held", "committed", "released"])) { $0.state.word },
+            .member("committed") { $0.state.committed },
+            .member("created_at") { $0.reservation.createdAt },
+            .member("expires_at") { $0.reservation.expiresAt },
+        ])
+}
+
+extension Reservations.State {
+    fileprivate var word: String {
+        switch self {
+        case .held: "held"
+        case .committed: "committed"
+        case .released: "released"
+        }
+    }
+
+    fileprivate var committed: Int64? {
+        switch self {
+        case .committed(let amount, _): amount
+        case .held, .released: nil
+        }
+    }
+}
+
 extension JSONWriter {
     /// `Reservation`.
     fileprivate mutating func reservation(
         _ reservation: Reservation, _ state: Reservations.State
     ) {
-        object { json in
-            json.member("id", reservation.id)
-            json.member("metric", reservation.metric)
-            json.member("amount", reservation.amount)
-            switch state {
-            case .held:
-                json.member("state", "held")
-                json.member("committed", Int64?.none)
-            case .committed(let amount, _):
-                json.member("state", "committed")
-                json.member("committed", amount)
-            case .released:
-                json.member("state", "released")
-                json.member("committed", Int64?.none)
-            }
-            json.member("created_at", reservation.createdAt)
-            json.member("expires_at", reservation.expiresAt)
-        }
+        write((reservation, state), as: Shapes.reservation)
     }
 }

@@ -4,7 +4,8 @@ import HTTPTypes
 extension Appliance {
     var secondFactorRoutes: [Route] {
         [
-            Route(.post, "/api/v1/me/totp", .user, creates: true) { call throws(Problem) in
+            Route(.post, "/api/v1/me/totp", .user, .enrolTotp, creates: true) {
+                call throws(Problem) in
                 var form = try await call.optionalForm()
                 try form.finish()
                 let enrolment = try await self.beginTOTP(
@@ -12,7 +13,7 @@ extension Appliance {
                 ) { enrolment, db throws(Problem) in try call.keep(Self.answer(enrolment), db) }
                 return Self.answer(enrolment)
             },
-            Route(.post, "/api/v1/me/totp/confirm", .user, creates: true) {
+            Route(.post, "/api/v1/me/totp/confirm", .user, .confirmTotp, creates: true) {
                 call throws(Problem) in
                 var form = try await call.form()
                 let code = form.required("code") { form, value in form.totpCode("code", value) }
@@ -22,7 +23,7 @@ extension Appliance {
                 ) { codes, db throws(Problem) in try call.keep(Self.answer(codes), db) }
                 return Self.answer(codes)
             },
-            Route(.delete, "/api/v1/me/totp", .user) { call throws(Problem) in
+            Route(.delete, "/api/v1/me/totp", .user, .removeTotp) { call throws(Problem) in
                 var form = try await call.form()
                 let current = form.password("current_password")
                 let password = try form.finish(current)
@@ -36,17 +37,25 @@ extension Appliance {
     }
 
     private static func answer(_ enrolment: Enrolment) -> Answer {
-        .json { json in
-            json.object { json in
-                json.member("secret", enrolment.secret)
-                json.member("otpauth_uri", enrolment.uri)
-            }
-        }
+        .json { $0.write(enrolment, as: Shapes.enrolment) }
     }
 
     private static func answer(_ codes: [RecoveryCode]) -> Answer {
-        .json { json in json.object { $0.member("recovery_codes", codes.map(\.text)) } }
+        .json { $0.write(codes, as: Shapes.recoveryCodes) }
     }
+}
+
+extension Shapes {
+    static let enrolment = Shape<Appliance.Enrolment>(
+        "TotpEnrolment",
+        [
+            .member("secret", .string(example: "JBSWY3DPEHPK3PXP")) { $0.secret },
+            .member("otpauth_uri", .string(format: "uri", example: "otpauth://totp/Gatehouse:ann"))
+            { $0.uri },
+        ])
+
+    static let recoveryCodes = Shape<[RecoveryCode]>(
+        "RecoveryCodes", [.member("recovery_codes") { $0.map(\.text) }])
 }
 
 extension Form {

@@ -5,7 +5,7 @@ import Store
 extension Appliance {
     var sessionRoutes: [Route] {
         [
-            Route(.get, "/api/v1/me/sessions", .user) { call throws(Problem) in
+            Route(.get, "/api/v1/me/sessions", .user, .listSessions) { call throws(Problem) in
                 let caller = try call.signedIn()
                 let now = call.now
                 let sessions = try await self.store.read { db throws(Problem) in
@@ -15,14 +15,15 @@ extension Appliance {
                     json.session(session, isCurrent: session.id == caller.sessionID)
                 }
             },
-            Route(.delete, "/api/v1/me/sessions", .user) { call throws(Problem) in
+            Route(.delete, "/api/v1/me/sessions", .user, .endOtherSessions) {
+                call throws(Problem) in
                 let caller = try call.signedIn()
                 try await self.signOutEverywhere(
                     caller.userID, except: caller.sessionID, by: caller.actor,
                     from: call.origin, at: call.now)
                 return .noContent
             },
-            Route(.delete, "/api/v1/me/sessions/{id}", .user) { call throws(Problem) in
+            Route(.delete, "/api/v1/me/sessions/{id}", .user, .endSession) { call throws(Problem) in
                 let caller = try call.signedIn()
                 let id: SessionID = try call.id("session")
                 let session = try await self.store.read { db throws(Problem) in
@@ -37,17 +38,23 @@ extension Appliance {
     }
 }
 
+extension Shapes {
+    static let session = Shape<(session: Session, isCurrent: Bool)>(
+        "Session",
+        [
+            .member("id") { $0.session.id },
+            .member("created_at") { $0.session.createdAt },
+            .member("last_used_at") { $0.session.lastUsedAt },
+            .member("expires_at") { $0.session.expiresAt },
+            .member("user_agent", .string(example: "curl/8.0")) { $0.session.userAgent },
+            .member("ip", .string(example: "192.0.2.7")) { $0.session.address },
+            .member("current") { $0.isCurrent },
+        ])
+}
+
 extension JSONWriter {
     /// `Session`.
     mutating func session(_ session: Session, isCurrent: Bool) {
-        object { json in
-            json.member("id", session.id)
-            json.member("created_at", session.createdAt)
-            json.member("last_used_at", session.lastUsedAt)
-            json.member("expires_at", session.expiresAt)
-            json.member("user_agent", session.userAgent)
-            json.member("ip", session.address)
-            json.member("current", isCurrent)
-        }
+        write((session, isCurrent), as: Shapes.session)
     }
 }

@@ -5,10 +5,11 @@ import Store
 extension Appliance {
     var adminSubscriptionRoutes: [Route] {
         [
-            Route(.get, "/api/v1/admin/subscriptions", .adminRead) { call throws(Problem) in
+            Route(.get, "/api/v1/admin/subscriptions", .adminRead, .listSubscriptions) {
+                call throws(Problem) in
                 var filter = Subscriptions.Filter()
                 filter.user = try call.queryUser()
-                filter.plan = call.query("plan")
+                filter.plan = try call.querySlug("plan")
                 filter.status = try call.queryChoice("status", Subscription.Status.self)
                 let wanted = filter
                 let listing = Listing<Subscription>(
@@ -21,11 +22,13 @@ extension Appliance {
                     read: { db, page throws(Problem) in try db.subscriptions.list(wanted, page) })
                 return try await self.answer(listing, to: call)
             },
-            Route(.post, "/api/v1/admin/subscriptions", .adminWrite, creates: true) {
+            Route(
+                .post, "/api/v1/admin/subscriptions", .adminWrite, .giveSubscription, creates: true
+            ) {
                 call throws(Problem) in
                 try await self.adminSubscribe(call)
             },
-            Route(.patch, "/api/v1/admin/subscriptions/{id}", .adminWrite) {
+            Route(.patch, "/api/v1/admin/subscriptions/{id}", .adminWrite, .updateSubscription) {
                 call throws(Problem) in try await self.adminChangeSubscription(call)
             },
         ]

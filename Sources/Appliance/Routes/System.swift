@@ -4,20 +4,16 @@ import HTTPTypes
 extension Appliance {
     var systemRoutes: [Route] {
         [
-            Route(.get, "/healthz", .open, isThrottled: false) { _ throws(Problem) in
-                .json { json in json.object { $0.member("status", "ok") } }
+            Route(.get, "/healthz", .open, .showHealth, isThrottled: false) { _ throws(Problem) in
+                .json { $0.write("ok", as: Shapes.health) }
             },
-            Route(.get, "/readyz", .open, isThrottled: false) { _ throws(Problem) in
+            Route(.get, "/readyz", .open, .showReadiness, isThrottled: false) { _ throws(Problem) in
                 let reasons = await self.readiness.reasons()
-                let status = reasons.isEmpty ? "ready" : "not_ready"
-                return .json(reasons.isEmpty ? .ok : .serviceUnavailable) { json in
-                    json.object { json in
-                        json.member("status", status)
-                        json.member("reasons", reasons)
-                    }
+                return .json(reasons.isEmpty ? .ok : .serviceUnavailable) {
+                    $0.write(reasons, as: Shapes.readiness)
                 }
             },
-            Route(.get, "/problems/{code}", .open) { call throws(Problem) in
+            Route(.get, "/problems/{code}", .open, .page) { call throws(Problem) in
                 guard let code = Problem.Code(rawValue: call.parameter("code")) else {
                     throw .notFound("problem")
                 }
@@ -25,4 +21,18 @@ extension Appliance {
             },
         ]
     }
+}
+
+extension Shapes {
+    static let health = Shape<String>("Health", [.member("status", .words(["ok"])) { $0 }])
+
+    /// The reasons why not.
+    static let readiness = Shape<[String]>(
+        "Readiness",
+        [
+            .member("status", .words(["ready", "not_ready"])) {
+                $0.isEmpty ? "ready" : "not_ready"
+            },
+            .member("reasons", .array(.string()).showing([])) { $0 },
+        ])
 }

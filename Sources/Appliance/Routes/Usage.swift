@@ -5,12 +5,13 @@ import Store
 extension Appliance {
     var usageRoutes: [Route] {
         [
-            Route(.get, "/api/v1/usage", .scope(.usageRead)) { call throws(Problem) in
+            Route(.get, "/api/v1/usage", .scope(.usageRead), .showUsage) { call throws(Problem) in
                 let report = try await self.gatekeeper.report(
                     try call.signedIn().userID, at: call.now)
                 return .json { $0.usageReport(report) }
             },
-            Route(.get, "/api/v1/usage/history", .scope(.usageRead)) { call throws(Problem) in
+            Route(.get, "/api/v1/usage/history", .scope(.usageRead), .showUsageHistory) {
+                call throws(Problem) in
                 try await self.usageHistory(of: try call.signedIn().userID, call)
             },
         ]
@@ -45,12 +46,7 @@ extension Appliance {
         return .json { json in
             json.object { json in
                 json.member("items") { json in
-                    json.array(points) { json, point in
-                        json.object { json in
-                            json.member("period", point.period)
-                            json.member("value", point.value)
-                        }
-                    }
+                    json.array(points) { $0.write(($1.period, $1.value), as: Shapes.usagePoint) }
                 }
             }
         }
@@ -81,47 +77,58 @@ extension Appliance {
     }
 }
 
-extension JSONWriter {
-    /// `UsageReport`.
-    mutating func usageReport(_ report: UsageReport) {
-        object { json in
-            json.member("plan", report.plan)
-            json.member("period", report.period)
-            json.member("metrics") { json in
-                json.array(report.metrics) { json, metric in
-                    json.object { json in
-                        json.member("metric", metric.metric)
-                        json.member("period", metric.window.rawValue)
-                        json.member("used", metric.used)
-                        json.member("limit", metric.limit)
-                        json.member("remaining", metric.remaining)
-                        json.member("overage", metric.overage)
-                        json.member("resets_at", metric.resetsAt)
-                    }
-                }
-            }
-            json.member("rates") { json in
-                json.array(report.rates) { json, rate in
-                    json.object { json in
-                        json.member("metric", rate.metric)
-                        json.member("per", rate.per.rawValue)
-                        json.member("limit", rate.limit)
-                        json.member("burst", rate.burst)
-                    }
-                }
-            }
-            json.member("concurrency") { $0.holdings(report.concurrency, count: "in_use") }
-            json.member("stocks") { $0.holdings(report.stocks, count: "used") }
-        }
+extension Shapes {
+    static let usageReport = Shape<UsageReport>(
+        "UsageReport",
+        [
+            .member("plan", .slug) { $0.plan },
+            .member("period", .period) { $0.period },
+            .list("metrics", metricUse) { $0.metrics },
+            .list("rates", rate) { $0.rates },
+            .list("concurrency", concurrency) { $0.concurrency },
+            .list("stocks", stock) { $0.stocks },
+        ])
+
+    private static let metricUse = Shape<UsageReport.Metric>(
+        "MetricUse",
+        [
+            .member("metric", .metric) { $0.metric },
+            .member("period") { $0.window },
+            .member("used") { $0.used },
+            .member("limit", .integer(example: 10_000)) { $0.limit },
+            .member("remaining", .integer(example: 9999)) { $0.remaining },
+            .member("overage", .integer(example: 0)) { $0.overage },
+            .member("resets_at") { $0.resetsAt },
+        ])
+
+    private static let rate = Shape<UsageReport.Rate>(
+        "Rate",
+        [
+            .member("metric", .metric) { $0.metric },
+            .member("per") { $0.per },
+            .member("limit", .integer(example: 20)) { $0.limit },
+            .member("burst", .integer(example: 20)) { $0.burst },
+        ])
+
+    private static let concurrency = holding("Concurrency", count: "in_use")
+    private static let stock = holding("Stock", count: "used")
+
+    private static func holding(_ name: String, count: String) -> Shape<UsageReport.Holding> {
+        Shape(
+            name,
+            [
+                .member("resource", .resource) { $0.resource },
+                .member(count) { $0.count },
+                .member("limit", .integer(example: 3)) { $0.limit },
+            ])
     }
 
-    private mutating func holdings(_ holdings: [UsageReport.Holding], count: String) {
-        array(holdings) { json, holding in
-            json.object { json in
-                json.member("resource", holding.resource)
-                json.member(count, holding.count)
-                json.member("limit", holding.limit)
-            }
-        }
-    }
+    static let usagePoint = Shape<(period: String, value: Int64)>(
+        "UsagePoint",
+        [.member("period", .period) { $0.period }, .member("value") { $0.value }])
+}
+
+extension JSONWriter {
+    /// `UsageReport`.
+    mutating func usageReport(_ report: UsageReport) { write(report, as: Shapes.usageReport) }
 }

@@ -5,7 +5,7 @@ import Store
 extension Appliance {
     var adminUsageRoutes: [Route] {
         [
-            Route(.get, "/api/v1/admin/usage", .adminRead) { call throws(Problem) in
+            Route(.get, "/api/v1/admin/usage", .adminRead, .listUsage) { call throws(Problem) in
                 let text =
                     call.query("period") ?? Window.month.period(Window.month.index(of: call.now))
                 guard let window = Window.allCases.first(where: { $0.index(period: text) != nil })
@@ -95,13 +95,19 @@ extension Appliance {
     }
 }
 
+extension Shapes {
+    static let consumer = Shape<UsageCounters.Consumer>(
+        "CustomerUse",
+        [
+            .member("user_id") { $0.user },
+            .member("email", .email) { $0.email },
+            .member("metric", .metric) { $0.metric },
+            .member("value") { $0.value },
+        ])
+}
+
 extension JSONWriter {
     fileprivate mutating func consumer(_ consumer: UsageCounters.Consumer) {
-        object { json in
-            json.member("user_id", consumer.user)
-            json.member("email", consumer.email)
-            json.member("metric", consumer.metric)
-            json.member("value", consumer.value)
-        }
+        write(consumer, as: Shapes.consumer)
     }
 }

@@ -5,14 +5,15 @@ import Store
 extension Appliance {
     /// security.md B1: events come in bulk.
     private static let eventBodyMax = 1024 * 1024
-    private static let eventsMax = 1000
+    static let eventsMax = 1000
     /// Each event has six fields at most.
     private static let eventMembersMax = 6 * eventsMax
 
     var usageEventRoutes: [Route] {
         [
             Route(
-                .post, "/api/v1/usage/events", .scope(.usageWrite), bodyMax: Self.eventBodyMax,
+                .post, "/api/v1/usage/events", .scope(.usageWrite), .recordEvents,
+                bodyMax: Self.eventBodyMax,
                 creates: true
             ) { call throws(Problem) in try await self.recordEvents(call) }
         ]
@@ -50,10 +51,7 @@ extension Appliance {
         _ events: [UsageEvents.Event], _ isNew: [Bool], isList: Bool
     ) -> Answer {
         func write(_ json: inout JSONWriter, _ event: (UsageEvents.Event, Bool)) {
-            json.object { json in
-                json.member("id", event.0.id)
-                json.member("duplicate", !event.1)
-            }
+            json.write((event.0.id, !event.1), as: Shapes.eventResult)
         }
         let results = Array(zip(events, isNew))
         guard isList || results.isEmpty else { return .json { write(&$0, results[0]) } }
@@ -193,4 +191,15 @@ extension Appliance {
     private static func unknown(_ report: Reported, _ field: String) -> Problem {
         .invalid(report.path + field, "unknown", "There is no such owner.")
     }
+}
+
+extension Shapes {
+    static let eventResult = Shape<(id: String, isDuplicate: Bool)>(
+        "EventResult",
+        [
+            .member("id", .words(max: 128, example: "order-4711")) { $0.id },
+            .member("duplicate", .boolean.noted("It was counted before.").showing(false)) {
+                $0.isDuplicate
+            },
+        ])
 }

@@ -5,24 +5,27 @@ import Store
 extension Appliance {
     var adminUserRoutes: [Route] {
         [
-            Route(.get, "/api/v1/admin/users", .adminRead) { call throws(Problem) in
+            Route(.get, "/api/v1/admin/users", .adminRead, .listUsers) { call throws(Problem) in
                 try await self.answer(try Self.users(call), to: call)
             },
-            Route(.post, "/api/v1/admin/users", .adminWrite, creates: true) {
+            Route(.post, "/api/v1/admin/users", .adminWrite, .inviteUser, creates: true) {
                 call throws(Problem) in try await self.adminInviteUser(call)
             },
-            Route(.get, "/api/v1/admin/users/{id}", .adminRead) { call throws(Problem) in
+            Route(.get, "/api/v1/admin/users/{id}", .adminRead, .showUser) { call throws(Problem) in
                 .json(encoded: try await self.adminUser(call).encoded)
             },
-            Route(.patch, "/api/v1/admin/users/{id}", .adminWrite) { call throws(Problem) in
+            Route(.patch, "/api/v1/admin/users/{id}", .adminWrite, .updateUser) {
+                call throws(Problem) in
                 try await self.adminUpdateUser(call)
             },
-            Route(.get, "/api/v1/admin/users/{id}/usage", .adminRead) { call throws(Problem) in
+            Route(.get, "/api/v1/admin/users/{id}/usage", .adminRead, .showUserUsage) {
+                call throws(Problem) in
                 let id = try await self.adminUser(call).account.id
                 let report = try await self.gatekeeper.report(id, at: call.now)
                 return .json { $0.usageReport(report) }
             },
-            Route(.get, "/api/v1/admin/users/{id}/sessions", .adminRead) { call throws(Problem) in
+            Route(.get, "/api/v1/admin/users/{id}/sessions", .adminRead, .listUserSessions) {
+                call throws(Problem) in
                 let id = try await self.adminUser(call).account.id
                 let (now, own) = (call.now, try call.signedIn().sessionID)
                 let sessions = try await self.store.read { db throws(Problem) in
@@ -30,14 +33,15 @@ extension Appliance {
                 }
                 return .list(sessions, nextCursor: nil) { $0.session($1, isCurrent: $1.id == own) }
             },
-            Route(.post, "/api/v1/admin/users/{id}/revoke-sessions", .adminWrite) {
+            Route(.post, "/api/v1/admin/users/{id}/revoke-sessions", .adminWrite, .endUserSessions)
+            {
                 call throws(Problem) in
                 try await self.signOutEverywhere(
                     try await self.adminUser(call).account.id, by: try call.signedIn().actor,
                     from: call.origin, at: call.now)
                 return .noContent
             },
-            Route(.post, "/api/v1/admin/users/{id}/reset-password", .adminWrite) {
+            Route(.post, "/api/v1/admin/users/{id}/reset-password", .adminWrite, .sendUserReset) {
                 call throws(Problem) in
                 try await self.sendReset(
                     to: try await self.adminUser(call).account.id, by: try call.signedIn().actor,
@@ -51,10 +55,10 @@ extension Appliance {
 
     private static func users(_ call: Call) throws(Problem) -> Listing<Accounts.Listed> {
         var filter = Accounts.Filter()
-        filter.search = call.query("q")
+        filter.search = try call.queryText("q")
         filter.role = try call.queryChoice("role", Account.Role.self)
         filter.isActive = try call.queryChoice("active", YesNo.self).map { $0 == .true }
-        filter.plan = call.query("plan")
+        filter.plan = try call.querySlug("plan")
         let wanted = filter
         let order = try call.queryChoice("sort", Accounts.Order.self) ?? .newest
         return Listing(

@@ -131,7 +131,8 @@ struct RouteScenarios {
                 others.map { $0.path.split(separator: "/").prefix(3).joined(separator: "/") })
             #expect(
                 calls == [
-                    "healthz", "readyz", "problems/{code}", "assets/{file}",
+                    "healthz", "readyz", "openapi.json", "docs", "redoc", "problems/{code}",
+                    "assets/{file}",
                     ".well-known/jwks.json",
                     "api/v1/auth", "api/v1/setup", "api/v1/plans", "api/v1/gate",
                 ])
