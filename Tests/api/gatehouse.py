@@ -25,6 +25,7 @@ from typing import Any
 
 import httpx
 
+import description
 from checks import eventually, ok
 
 BASE = "/api/v1"
@@ -148,9 +149,10 @@ class Server:
         for reader in self._readers:
             reader.start()
         limits = httpx.Limits(max_connections=256, max_keepalive_connections=256)
-        self.client = httpx.Client(
-            cookies=without_cookies(), limits=limits, timeout=30, verify=self.trust or True
-        )
+        self.client = description.Client(
+            binary(), cookies=without_cookies(), limits=limits, timeout=30,
+            verify=self.trust or True,
+        )  # fmt: skip
         self.address = self._wait_for_address(first)
         self.client.base_url = self.address
         return self
