@@ -74,16 +74,18 @@ test: ## Installs what is missing, then runs every test; the last line is the ti
 	$(call stage,style,$(AGAIN) lint) \
 	$(call stage,web assets,tools/web-assets) \
 	$(call stage,build,swift build --build-tests --scratch-path $(TEST)) \
-	$(call stage,Swift tests,swift test --skip-build --disable-xctest --scratch-path $(TEST)) \
+	$(call stage,Swift tests,tools/with-postgres \
+		swift test --skip-build --disable-xctest --scratch-path $(TEST)) \
 	$(call stage,API tests,$(AGAIN) test-api) \
 	$(call stage,browser tests,$(AGAIN) test-browser) \
 	echo "== all passed in $$SECONDS s"
 
 test-core: ## Runs the tests of Domain and Store alone, without the HTTP stack
-	GATEHOUSE_ROOMS=core swift test --disable-xctest --scratch-path $(CORE)
+	GATEHOUSE_ROOMS=core tools/with-postgres \
+		swift test --disable-xctest --scratch-path $(CORE)
 
 test-api: tested-binary $(VENV)/made-from.txt ## Runs the API tests (Python) on the debug build
-	$(PYTEST) -m "not soak" $(ARGS)
+	tools/with-postgres $(PYTEST) -m "not soak" $(ARGS)
 
 test-browser: tested-binary $(VENV)/made-from.txt ## Runs the console's tests in a real browser
 	$(PYTEST_BROWSER) $(ARGS)
@@ -92,7 +94,7 @@ screenshots: tested-binary $(VENV)/made-from.txt ## Pictures of every page, in .
 	PYTHONPATH=Tests/api $(VENV)/bin/python Tests/browser/screenshots.py .cache/screenshots
 
 soak: tested-binary $(VENV)/made-from.txt ## Runs the long API tests, which `make test` leaves out
-	$(PYTEST) -m "soak and not deb" $(ARGS)
+	tools/with-postgres $(PYTEST) -m "soak and not deb" $(ARGS)
 	$(AGAIN) test-deb
 
 test-deb: export GATEHOUSE_BINARY := $(CURDIR)/$(BINARY)

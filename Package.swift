@@ -20,12 +20,15 @@ let package = Package(
     targets: [
         .systemLibrary(
             name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(
+            name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CLinux"),
         .target(name: "Domain", swiftSettings: house),
         .target(
             name: "Store",
             dependencies: [
-                "Domain", "CSQLite", "CLinux", .product(name: "Crypto", package: "swift-crypto"),
+                "Domain", "CSQLite", "CPostgres", "CLinux",
+                .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: house),
         // What tests of every room use: a fake clock, seeded randomness, a folder of their own.

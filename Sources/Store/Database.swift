@@ -12,13 +12,20 @@ package protocol Database: Sendable {
     ) async throws(Problem) -> Value
 
     /// Runs `body` in a transaction: when this returns, what it wrote is durable; when it throws,
-    /// nothing of it was written. Bodies run one after the other.
+    /// nothing of it was written, unless the problem says that this is not known. Bodies run one
+    /// after the other, on all nodes that share the store.
+    ///
+    /// A body whose transaction met a conflict or lost its connection runs again from its
+    /// beginning, so it changes nothing outside; one in which a statement failed must throw.
     func write<Value: Sendable>(
         _ body: @escaping @Sendable (any Connection) throws(Problem) -> Value
     ) async throws(Problem) -> Value
 
     /// Set when a transaction that has enqueued jobs is committed.
     var enqueued: Wake { get }
+
+    /// Serves what is queued and closes. Blocks until that is done.
+    func close()
 }
 
 /// What a body can do inside its transaction. Bound to one thread for that time.

@@ -14,6 +14,8 @@ private final class NoStore: Database {
 
     var asked: Int { count.withLock { $0 } }
 
+    func close() {}
+
     func read<Value: Sendable>(
         _ body: @escaping @Sendable (any Connection) throws(Problem) -> Value
     ) async throws(Problem) -> Value {

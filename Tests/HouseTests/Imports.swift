@@ -49,10 +49,11 @@ extension Rule {
         ],
         forbid: { _ in true })
 
-    /// What SQLite, hashes, locks and threads need; nothing of HTTP, NIO or Foundation, so that the
-    /// tests of Domain and Store build in seconds.
+    /// What drivers, hashes, locks and threads need; nothing of HTTP, NIO or Foundation, so that
+    /// the tests of Domain and Store build in seconds.
     private static let storeModules: Set<String> = [
-        "CLinux", "CSQLite", "Crypto", "Dispatch", "Domain", "Glibc", "Synchronization",
+        "CLinux", "CPostgres", "CSQLite", "Crypto", "Dispatch", "Domain", "Glibc",
+        "Synchronization",
     ]
 
     static let storeImportsLittle = imports(
@@ -64,6 +65,11 @@ extension Rule {
         "CSQLite is imported only under Sources/Store/SQLite",
         in: { $0.hasPrefix("Sources/") && !$0.hasPrefix("Sources/Store/SQLite/") },
         forbid: { $0 == "CSQLite" })
+
+    static let libpqStaysInItsDriver = imports(
+        "CPostgres is imported only under Sources/Store/Postgres",
+        in: { $0.hasPrefix("Sources/") && !$0.hasPrefix("Sources/Store/Postgres/") },
+        forbid: { $0 == "CPostgres" })
 
     static let hummingbirdStaysInHTTP = imports(
         "Hummingbird is imported only under Sources/Appliance/HTTP",
@@ -86,6 +92,9 @@ struct Imports {
 
     @Test("The C library of SQLite is imported by its driver alone")
     func sqlite() throws { try expectHeld(.sqliteStaysInItsDriver) }
+
+    @Test("The C library of PostgreSQL is imported by its driver alone")
+    func postgres() throws { try expectHeld(.libpqStaysInItsDriver) }
 
     @Test("The HTTP framework is imported by the HTTP layer alone")
     func hummingbird() throws { try expectHeld(.hummingbirdStaysInHTTP) }

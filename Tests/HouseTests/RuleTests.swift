@@ -35,6 +35,9 @@ struct RuleTests {
         #expect(count(.sqliteStaysInItsDriver, "import CSQLite", at: store) == 1)
         let driver = "Sources/Store/SQLite/A.swift"
         #expect(count(.sqliteStaysInItsDriver, "import CSQLite", at: driver) == 0)
+        #expect(count(.libpqStaysInItsDriver, "import CPostgres", at: driver) == 1)
+        let other = "Sources/Store/Postgres/A.swift"
+        #expect(count(.libpqStaysInItsDriver, "import CPostgres", at: other) == 0)
         #expect(count(.hummingbirdStaysInHTTP, "import HummingbirdTLS", at: appliance) == 1)
         let http = "Sources/Appliance/HTTP/A.swift"
         #expect(count(.hummingbirdStaysInHTTP, "import Hummingbird", at: http) == 0)

@@ -71,7 +71,7 @@ struct SQLTests {
     @Test("A value that looks like SQL or like a bind is data")
     func data() async throws {
         try await withStore { db in
-            let values = ["'; DROP TABLE users; --", "$1", "$2", "?", "\u{0}x", "%", ""]
+            let values = ["'; DROP TABLE users; --", "$1", "$2", "?", "%", "", "\u{1}Ü🐘"]
             for value in values {
                 let found = try await db.texts("SELECT \(value) WHERE \("$1") = \("$1")")
                 #expect(found == [value])
@@ -80,6 +80,19 @@ struct SQLTests {
             let found = try await db.texts("SELECT \("one") UNION ALL \(nested)")
             #expect(found == ["one", "$2 $1"])
             #expect(try await db.count("SELECT count(*) FROM users") == 0)
+        }
+    }
+
+    @Test("A text with a NUL comes back whole or is refused, and is never cut off there")
+    func nul() async throws {
+        try await withStore { db in
+            do {
+                let found = try await db.texts("SELECT \("a\u{0}b")")
+                #expect(found == ["a\u{0}b"])
+                #expect(Engine.current == .sqlite)
+            } catch let problem as Problem {
+                #expect(problem.cause?.hasPrefix("PostgreSQL 22021:") == true)
+            }
         }
     }
 

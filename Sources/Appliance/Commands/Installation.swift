@@ -62,7 +62,7 @@ struct CommandRefusal: Error {
         line = refusal.description
         code =
             switch refusal {
-            case .inUse: .inUse
+            case .inUse, .unreachable: .inUse
             case .damaged, .newerSchema: .damaged
             case .cannotCreate: .cannotCreate
             case .unsuitable: .failed

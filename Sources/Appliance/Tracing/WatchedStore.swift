@@ -16,6 +16,8 @@ struct WatchedStore: Database {
 
     var enqueued: Wake { base.enqueued }
 
+    func close() { base.close() }
+
     func read<Value: Sendable>(
         _ body: @escaping @Sendable (any Connection) throws(Problem) -> Value
     ) async throws(Problem) -> Value {

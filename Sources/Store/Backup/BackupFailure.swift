@@ -23,7 +23,7 @@ package enum BackupFailure: Error, Equatable, CustomStringConvertible {
             switch refusal {
             case .damaged(let text), .newerSchema(let text): .damaged(text)
             case .cannotCreate(let text): .cannotCreate(text)
-            case .inUse(let text), .unsuitable(let text): .failed(text)
+            case .inUse(let text), .unsuitable(let text), .unreachable(let text): .failed(text)
             }
     }
 }

@@ -1,7 +1,12 @@
 extension Migration {
     /// The tables of the first release. docs/data.md explains them.
     static let foundation = Migration(
-        name: "foundation", statements: accounts + sessions + plans + keys + usage + records)
+        name: "foundation", statements: accounts + sessions + plans + keys + usage + records,
+        onPostgres: [
+            // Names are searched without regard to capitals, and `lower` knows no letters but
+            // ASCII's in the collation "C" that every other text has.
+            "ALTER TABLE users ALTER COLUMN name TYPE TEXT COLLATE \"und-x-icu\""
+        ])
 
     private static let accounts = [
         """

@@ -51,13 +51,15 @@ package enum StoreRefusal: Error, Equatable, CustomStringConvertible {
     /// Written by a newer version of this program.
     case newerSchema(String)
     case cannotCreate(String)
-    /// A file system or a library that cannot keep it whole.
+    /// A file system, a library or a server that cannot keep it whole.
     case unsuitable(String)
+    /// The server does not answer, or does not let us in.
+    case unreachable(String)
 
     package var description: String {
         switch self {
         case .inUse(let text), .damaged(let text), .newerSchema(let text),
-            .cannotCreate(let text), .unsuitable(let text):
+            .cannotCreate(let text), .unsuitable(let text), .unreachable(let text):
             text
         }
     }

@@ -8,7 +8,7 @@ import Synchronization
 /// `deadline` is interrupted: a reader that stays would keep the write-ahead log from ever being
 /// reset (sqlite.md 9).
 final class SQLiteReaders: Sendable {
-    typealias Unit = SQLiteWriter.Unit
+    typealias Unit = StoreUnit
 
     private static let deadline: Duration = .seconds(5)
     /// Virtual machine steps between two looks at the clock: some tens of microseconds.
@@ -20,13 +20,7 @@ final class SQLiteReaders: Sendable {
 
     init(queueCapacity: Int) { queue = BoundedQueue(capacity: queueCapacity) }
 
-    func submit(_ unit: Unit) {
-        switch queue.put(unit) {
-        case .put: break
-        case .full: unit.finish(.overloaded("The store", retryAfter: .seconds(1)))
-        case .closed: unit.finish(.unavailable("The store is closing.", cause: "readers closed"))
-        }
-    }
+    func submit(_ unit: Unit) { unit.put(into: queue) }
 
     func close() { queue.close() }
 

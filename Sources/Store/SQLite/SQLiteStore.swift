@@ -75,38 +75,13 @@ package final class SQLiteStore: Database {
     package func read<Value: Sendable>(
         _ body: @escaping @Sendable (any Connection) throws(Problem) -> Value
     ) async throws(Problem) -> Value {
-        try await outcome(of: body) { readers.submit($0) }
+        try await StoreUnit.outcome(of: body) { readers.submit($0) }
     }
 
     package func write<Value: Sendable>(
         _ body: @escaping @Sendable (any Connection) throws(Problem) -> Value
     ) async throws(Problem) -> Value {
-        try await outcome(of: body) { writer.submit($0) }
-    }
-
-    private func outcome<Value: Sendable>(
-        of body: @escaping @Sendable (any Connection) throws(Problem) -> Value,
-        submit: (SQLiteWriter.Unit) -> Void
-    ) async throws(Problem) -> Value {
-        let answer = Answer<Value>()
-        let failure: Problem? = await withCheckedContinuation { continuation in
-            submit(
-                SQLiteWriter.Unit(
-                    run: { connection throws(Problem) in answer.value = try body(connection) },
-                    finish: { continuation.resume(returning: $0) }))
-        }
-        if let failure { throw failure }
-        guard let value = answer.value else {
-            throw .internal(cause: "the store answered a unit that it had not run")
-        }
-        return value
-    }
-
-    /// Carries a body's result from the store's thread to the waiting task.
-    /// Unchecked, because the thread writes before the continuation resumes and the task reads
-    /// after.
-    private final class Answer<Value: Sendable>: @unchecked Sendable {
-        var value: Value?
+        try await StoreUnit.outcome(of: body) { writer.submit($0) }
     }
 
     /// Copies the store, while it is served, into a file that `SQLiteCopy.prepare` made. The copy

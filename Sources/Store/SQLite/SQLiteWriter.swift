@@ -19,11 +19,7 @@ import Synchronization
 /// mid-transaction (sqlite.md 8); `cache_spill=OFF` keeps them in memory, and `groupMax` bounds
 /// them.
 package final class SQLiteWriter: Sendable {
-    /// One caller's work. `run` keeps its result to itself until `finish` says how the commit went.
-    struct Unit: Sendable {
-        let run: @Sendable (SQLiteConnection) throws(Problem) -> Void
-        let finish: @Sendable (Problem?) -> Void
-    }
+    typealias Unit = StoreUnit
 
     /// What the writer has done, for tests and metrics.
     package struct Figures: Sendable, Equatable {
@@ -62,13 +58,7 @@ package final class SQLiteWriter: Sendable {
     init(queueCapacity: Int) { queue = BoundedQueue(capacity: queueCapacity) }
 
     /// Fails at once when the queue is full; the unit has then not run and never will.
-    func submit(_ unit: Unit) {
-        switch queue.put(unit) {
-        case .put: break
-        case .full: unit.finish(.overloaded("The store", retryAfter: .seconds(1)))
-        case .closed: unit.finish(.unavailable("The store is closing.", cause: "writer closed"))
-        }
-    }
+    func submit(_ unit: Unit) { unit.put(into: queue) }
 
     /// Makes a copy of the store as it will be when the copy is whole.
     func copy(_ order: SQLiteCopyQueue.Order) {

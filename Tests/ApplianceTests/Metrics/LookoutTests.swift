@@ -14,6 +14,8 @@ private struct LostStore: Database {
 
     init(hangs: Bool) { self.hangs = hangs }
 
+    func close() {}
+
     func read<Value: Sendable>(
         _ body: @escaping @Sendable (any Connection) throws(Problem) -> Value
     ) async throws(Problem) -> Value {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Store
 
-@Suite("Idempotency keys")
+@Suite("Idempotency keys", .onEveryEngine)
 struct IdempotencyKeysTests {
     private let store: RecordStore
     private let now = RecordStore.now

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Store
 
-@Suite("Leases")
+@Suite("Leases", .onEveryEngine)
 struct LeasesTests {
     private let store: RecordStore
     private let now = RecordStore.now

@@ -3,7 +3,7 @@ import Support
 
 @testable import Store
 
-extension SQLiteStore {
+extension Database {
     /// An account whose address follows from its id.
     func insertUser(_ id: UserID) async throws {
         let account = Account(
@@ -13,23 +13,35 @@ extension SQLiteStore {
     }
 }
 
-/// A store in a folder of its own, with two customers.
+/// A store of the engine that the test is on, with two customers.
 final class RecordStore: Sendable {
     static let now = Timestamp(milliseconds: 1_795_452_720_000)  // 2026-11-23T16:52:00Z
 
-    let folder: TemporaryFolder
-    let db: SQLiteStore
+    let db: any Database
+    private let end: @Sendable () -> Void
     let user = UsageDelta.Key.sample(1).user
     let other = UsageDelta.Key.sample(2).user
 
     init() async throws {
-        folder = try TemporaryFolder()
-        db = try SQLiteStore(file: folder.path + "/gatehouse.db")
+        switch Engine.current ?? .sqlite {
+        case .sqlite:
+            let folder = try TemporaryFolder()
+            let store = try SQLiteStore(file: folder.path + "/gatehouse.db")
+            db = store
+            end = {
+                store.close()
+                withExtendedLifetime(folder) {}
+            }
+        case .postgres:
+            let lent = try await PostgresServer.shared.borrow()
+            db = lent.store
+            end = { PostgresServer.shared.giveBack(lent) }
+        }
         try await db.insertUser(user)
         try await db.insertUser(other)
     }
 
-    deinit { db.close() }
+    deinit { end() }
 
     func write<Value: Sendable>(
         _ body: @escaping @Sendable (any Connection) throws(Problem) -> Value

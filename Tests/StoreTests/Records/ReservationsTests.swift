@@ -3,7 +3,7 @@ import Testing
 
 @testable import Store
 
-@Suite("Reservations")
+@Suite("Reservations", .onEveryEngine)
 struct ReservationsTests {
     private let store: RecordStore
     private let now = RecordStore.now

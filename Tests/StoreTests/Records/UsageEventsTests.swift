@@ -3,7 +3,7 @@ import Testing
 
 @testable import Store
 
-@Suite("Usage events")
+@Suite("Usage events", .onEveryEngine)
 struct UsageEventsTests {
     private let store: RecordStore
     private let now = RecordStore.now

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Store
 
-@Suite("Folding usage")
+@Suite("Folding usage", .onEveryEngine)
 struct UsageFoldTests {
     private let store: RecordStore
     private let now = RecordStore.now

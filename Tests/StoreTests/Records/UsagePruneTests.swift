@@ -3,7 +3,7 @@ import Testing
 
 @testable import Store
 
-@Suite("Old usage")
+@Suite("Old usage", .onEveryEngine)
 struct UsagePruneTests {
     @Test("Counters of accounts and of keys before a period go, so many at a time; the rest stays")
     func prune() async throws {

@@ -4,12 +4,20 @@ import Testing
 
 @Suite("Constraints of the schema")
 struct ConstraintTests {
-    /// Extended result codes: sqlite.org/rescode.html.
-    private enum Code: String {
-        case check = "SQLite 275:"
-        case foreignKey = "SQLite 787:"
-        case notNull = "SQLite 1299:"
-        case dataType = "SQLite 3091:"
+    /// SQLite's extended result codes (sqlite.org/rescode.html); PostgreSQL's SQLSTATEs.
+    private enum Code {
+        case check, foreignKey, notNull
+
+        var beginning: String {
+            switch (self, Engine.current ?? .sqlite) {
+            case (.check, .sqlite): "SQLite 275:"
+            case (.foreignKey, .sqlite): "SQLite 787:"
+            case (.notNull, .sqlite): "SQLite 1299:"
+            case (.check, .postgres): "PostgreSQL 23514:"
+            case (.foreignKey, .postgres): "PostgreSQL 23503:"
+            case (.notNull, .postgres): "PostgreSQL 23502:"
+            }
+        }
     }
 
     private static let badValues: [String: [String: [String]]] = [
@@ -41,10 +49,10 @@ struct ConstraintTests {
     private static func refusal(
         of spoilt: SQL, instead table: String, in store: some Database
     ) async -> String? {
-        await store.refusal { db throws(Problem) in
-            for row in GoodRow.all.prefix(while: { $0.table != table }) {
-                try db.execute(row.insertion())
-            }
+        // Here, and not on the store's thread, it is known which engine it is.
+        let good = GoodRow.all.prefix(while: { $0.table != table }).map { $0.insertion() }
+        return await store.refusal { db throws(Problem) in
+            for row in good { try db.execute(row) }
             try db.execute(spoilt)
             throw .internal(cause: "was taken")
         }?.cause
@@ -53,8 +61,8 @@ struct ConstraintTests {
     @Test("The rows that the other tests spoil are good")
     func good() async throws {
         try await withStore { db in
-            try await db.write { db throws(Problem) in try GoodRow.insertAll(db) }
-            #expect(try await db.count("SELECT count(*) FROM pragma_foreign_key_check") == 0)
+            let good = GoodRow.all.map { $0.insertion() }
+            try await db.write { db throws(Problem) in for row in good { try db.execute(row) } }
         }
     }
 
@@ -67,7 +75,7 @@ struct ConstraintTests {
                     let spoilt = row.insertion(column, literal)
                     let cause = await Self.refusal(of: spoilt, instead: table, in: db)
                     #expect(
-                        cause?.hasPrefix(Code.check.rawValue) == true,
+                        cause?.hasPrefix(Code.check.beginning) == true,
                         "\(column) = \(literal): \(cause ?? "taken")")
                 }
             }
@@ -76,7 +84,7 @@ struct ConstraintTests {
 
     @Test("No CHECK of the schema is without a bad value here")
     func complete() async throws {
-        try await withStore { db in
+        try await withSQLiteStore { db, _ in
             let schema = try await db.texts("SELECT sql FROM sqlite_schema WHERE sql NOTNULL")
             let checks = schema.map { $0.split(separator: "CHECK (").count - 1 }.reduce(0, +)
             let tested = Self.badValues.values.map(\.count).reduce(0, +) + Self.checksOfRows
@@ -98,7 +106,7 @@ struct ConstraintTests {
                     ])
                     let what = "\(state) \(amount) \(time)"
                     let cause = await Self.refusal(of: spoilt, instead: row.table, in: db)
-                    let expected = good.contains(what) ? "was taken" : Code.check.rawValue
+                    let expected = good.contains(what) ? "was taken" : Code.check.beginning
                     #expect(cause?.hasPrefix(expected) == true, "\(what): \(cause ?? "none")")
                 }
             }
@@ -122,10 +130,22 @@ struct ConstraintTests {
                     ])
                     let what = "\(state) \(holder) \(end) \(finished)"
                     let cause = await Self.refusal(of: spoilt, instead: row.table, in: db)
-                    let expected = good.contains(what) ? "was taken" : Code.check.rawValue
+                    let expected = good.contains(what) ? "was taken" : Code.check.beginning
                     #expect(cause?.hasPrefix(expected) == true, "\(what): \(cause ?? "none")")
                 }
             }
+        }
+    }
+
+    private static func required(in table: String) -> SQL {
+        switch Engine.current ?? .sqlite {
+        case .sqlite: "SELECT name FROM pragma_table_info(\(table)) WHERE \"notnull\" = 1"
+        case .postgres:
+            """
+            SELECT column_name FROM information_schema.columns
+            WHERE table_schema = current_schema() AND table_name = \(table)
+                AND is_nullable = 'NO' AND is_generated = 'NEVER'
+            """
         }
     }
 
@@ -133,25 +153,26 @@ struct ConstraintTests {
     func notNull(table: String) async throws {
         let row = try #require(GoodRow.all.first { $0.table == table })
         try await withStore { db in
-            let required = try await db.texts(
-                "SELECT name FROM pragma_table_info(\(table)) WHERE \"notnull\" = 1")
+            let required = try await db.texts(Self.required(in: table))
             // One that is generated is none that can be inserted.
             #expect(required.count > 1)
             for column in required {
                 let cause = await Self.refusal(
                     of: row.insertion(column), instead: table, in: db)
                 // NULL in an INTEGER primary key is the next number, by SQLite's rule.
-                let isNumbered = table == "audit_logs" && column == "sequence"
-                let expected = isNumbered ? "was taken" : Code.notNull.rawValue
+                let isNumbered =
+                    Engine.current == .sqlite && table == "audit_logs" && column == "sequence"
+                let expected = isNumbered ? "was taken" : Code.notNull.beginning
                 #expect(cause?.hasPrefix(expected) == true, "\(column): \(cause ?? "taken")")
             }
         }
     }
 
+    /// SQLite's STRICT tables; the columns of PostgreSQL have no other way.
     @Test("No column takes a value of another type", arguments: GoodRow.all.map(\.table))
     func types(table: String) async throws {
         let row = try #require(GoodRow.all.first { $0.table == table })
-        try await withStore { db in
+        try await withSQLiteStore { db, _ in
             for (column, literal) in row.values {
                 // Text is no number and no BLOB, and no number of SQLite turns into a BLOB.
                 let wrong = Int(literal) != nil ? "'many'" : literal.hasPrefix("x") ? "1" : "x'01'"
@@ -159,7 +180,7 @@ struct ConstraintTests {
                     of: row.insertion(column, wrong), instead: table, in: db)
                 // An INTEGER primary key is the rowid, which has an error of its own (20).
                 let isRowID = table == "audit_logs" && column == "sequence"
-                let expected = isRowID ? "SQLite 20:" : Code.dataType.rawValue
+                let expected = isRowID ? "SQLite 20:" : "SQLite 3091:"
                 #expect(
                     cause?.hasPrefix(expected) == true,
                     "\(column) = \(wrong): \(cause ?? "taken")")
@@ -181,7 +202,7 @@ struct ConstraintTests {
         try await withStore { db in
             let cause = await Self.refusal(
                 of: row.insertion(column, "'nobody'"), instead: table, in: db)
-            #expect(cause?.hasPrefix(Code.foreignKey.rawValue) == true, "\(cause ?? "taken")")
+            #expect(cause?.hasPrefix(Code.foreignKey.beginning) == true, "\(cause ?? "taken")")
         }
     }
 }

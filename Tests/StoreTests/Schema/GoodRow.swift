@@ -6,6 +6,7 @@ struct GoodRow: Sendable {
     let table: String
     let values: [(column: String, literal: String)]
 
+    /// In the order in which they can refer to each other.
     static let all = [
         GoodRow(
             table: "users",
@@ -149,7 +150,7 @@ struct GoodRow: Sendable {
 
     /// The same with other literals in some columns.
     func insertion(_ others: [String: String]) -> SQL {
-        let literals = values.map { others[$0.column] ?? $0.literal }
+        let literals = values.map { Self.spelt(others[$0.column] ?? $0.literal) }
         return SQL(
             stringLiteral: """
                 INSERT INTO \(table) (\(values.map(\.column).joined(separator: ", ")))
@@ -157,8 +158,9 @@ struct GoodRow: Sendable {
                 """)
     }
 
-    /// Every row, in the order in which they can refer to each other.
-    static func insertAll(_ db: any Connection) throws(Problem) {
-        for row in all { try db.execute(row.insertion()) }
+    /// Bytes are `x'01'` to SQLite and `'\\x01'` to PostgreSQL.
+    private static func spelt(_ literal: String) -> String {
+        guard Engine.current == .postgres, literal.hasPrefix("x'") else { return literal }
+        return "'\\x" + literal.dropFirst(2)
     }
 }

@@ -2,13 +2,21 @@ import Domain
 import Store
 import Support
 
-/// A fresh store for one test. What runs inside sees a `Database` and nothing of SQLite, so that
-/// the contract can be held against another driver.
+/// A fresh store for one test, of each engine in turn. What runs inside sees a `Database` and
+/// nothing of the engine.
 func withStore(_ body: (any Database) async throws -> Void) async throws {
-    try await withSQLiteStore { store, _ in try await body(store) }
+    for engine in Engine.wanted {
+        try await Engine.$current.withValue(engine) {
+            switch engine {
+            case .sqlite: try await withSQLiteStore { store, _ in try await body(store) }
+            case .postgres:
+                try await PostgresServer.shared.with { lent in try await body(lent.store) }
+            }
+        }
+    }
 }
 
-/// The same, with what only SQLite has, and the path of its file.
+/// On SQLite alone, with what only it has, and the path of its file.
 func withSQLiteStore(
     readerCount: Int = 2, writerQueue: Int = SQLiteStore.writerQueueDefault,
     _ body: (_ store: SQLiteStore, _ path: String) async throws -> Void

@@ -1,0 +1,121 @@
+import Domain
+
+/// The store in a PostgreSQL database, which several nodes may share: one writing connection, a few
+/// reading ones (`PostgresWriter` says how nodes take turns).
+package final class PostgresStore: Database {
+    private static let readerQueue = 4096
+
+    private let writer: PostgresWriter
+    private let readers: PostgresReaders
+    private let threads: [WorkThread]
+    private let claim: PostgresClaim?
+    private let keeper: WorkThread?
+    /// Where the server is, for messages.
+    package let place: String
+
+    /// Looks the server over, brings the schema up to date, and starts the threads. Later the
+    /// server may go and come again: they connect anew.
+    ///
+    /// - Parameters:
+    ///   - url: `postgres://…`, as libpq reads it.
+    ///   - migrates: false refuses a schema that is not this program's own.
+    ///   - isAlone: refuses while another process that is alone has the store, and keeps others
+    ///     out that want to be.
+    package convenience init(
+        url: String, readerCount: Int = 4, writerQueue: Int = SQLiteStore.writerQueueDefault,
+        migrates: Bool = true, isAlone: Bool = false
+    ) throws(StoreRefusal) {
+        try self.init(
+            PostgresOptions(url: url), readerCount: readerCount, writerQueue: writerQueue,
+            migrates: migrates, isAlone: isAlone)
+    }
+
+    init(
+        _ options: PostgresOptions, readerCount: Int, writerQueue: Int, migrates: Bool,
+        isAlone: Bool = false
+    ) throws(StoreRefusal) {
+        place = options.place
+        let claim = isAlone ? try PostgresClaim() : nil
+        let holding = isAlone ? Loan(connection: try PostgresClaim.connection(options)) : nil
+        let schema = try PostgresSchema(options)
+        let version = try schema.version()
+        if migrates {
+            try schema.migrate()
+        } else if version != PostgresSchema.current {
+            throw .unsuitable("The schema is at version \(version). Run: gatehouse migrate")
+        }
+        if let claim { try schema.enter(claim) }
+        let writer = PostgresWriter(queueCapacity: writerQueue, claim: claim)
+        let readers = PostgresReaders(queueCapacity: Self.readerQueue)
+        self.writer = writer
+        self.readers = readers
+        self.claim = claim
+        keeper = holding.flatMap { holding in
+            WorkThread(name: "store-claim") {
+                claim?.keep(holding.connection, PostgresLink(options))
+            }
+        }
+        let writing = WorkThread(name: "store-writer") { writer.serve(PostgresLink(options)) }
+        let reading = (0..<readerCount).map { _ in
+            WorkThread(name: "store-reader") { readers.serve(PostgresLink(options)) }
+        }
+        threads = ([writing] + reading).compactMap { $0 }
+        guard threads.count == readerCount + 1, (keeper == nil) == (claim == nil) else {
+            writer.close()
+            readers.close()
+            claim?.letGo()
+            throw .unsuitable("The system has no threads left for the store.")
+        }
+    }
+
+    /// Hands a connection over to the one thread that will use it.
+    /// Unchecked, because the opening thread never touches the connection again.
+    private struct Loan: @unchecked Sendable {
+        let connection: PostgresConnection
+    }
+
+    package func read<Value: Sendable>(
+        _ body: @escaping @Sendable (any Connection) throws(Problem) -> Value
+    ) async throws(Problem) -> Value {
+        try await StoreUnit.outcome(of: body) { readers.submit($0) }
+    }
+
+    package func write<Value: Sendable>(
+        _ body: @escaping @Sendable (any Connection) throws(Problem) -> Value
+    ) async throws(Problem) -> Value {
+        try await StoreUnit.outcome(of: body) { writer.submit($0) }
+    }
+
+    /// Of this node alone: those of others are found when a runner looks again.
+    package var enqueued: Wake { writer.enqueued }
+
+    package var writerFigures: PostgresWriterFigures { writer.current }
+
+    /// Writes that the writing thread has not taken yet.
+    package var waitingWrites: Int { writer.waiting }
+
+    /// Reads that wait, threads with a read in hand, and threads that there are.
+    package var readerFigures: (waiting: Int, busy: Int, count: Int) {
+        (readers.waiting, readers.busy, threads.count - 1)
+    }
+
+    /// Serves what is queued and closes. Blocks until the threads have ended.
+    package func close() {
+        readers.close()
+        writer.close()
+        for thread in threads { thread.join() }
+        claim?.letGo()
+        keeper?.join()
+    }
+
+    /// Set when another process has taken the store over while the connection was away: this one
+    /// can only end. Nil where several may write.
+    package var lost: Wake? { claim?.lost }
+
+    /// The version of the schema; 0 for a database without a store. Changes nothing.
+    package static func schemaVersion(url: String) throws(StoreRefusal) -> Int {
+        try PostgresSchema(PostgresOptions(url: url)).version()
+    }
+}
+
+package typealias PostgresWriterFigures = PostgresWriter.Figures

@@ -1,0 +1,39 @@
+import Glibc
+import Testing
+
+/// What keeps a store. Every test of the contract runs on both.
+enum Engine: String, CaseIterable, Sendable {
+    case sqlite, postgres
+
+    /// The engine that the running test is on.
+    @TaskLocal static var current: Engine?
+
+    /// GATEHOUSE_TEST_ENGINES=sqlite spares a developer the server; nothing else does.
+    static var wanted: [Engine] {
+        guard let names = getenv("GATEHOUSE_TEST_ENGINES") else { return allCases }
+        let chosen = String(cString: names).split(separator: ",").map(String.init)
+        return allCases.filter { chosen.contains($0.rawValue) }
+    }
+}
+
+/// Runs each test of a suite, and the suite's `init` before it, on each engine in turn.
+struct OnEveryEngine: SuiteTrait, TestTrait, TestScoping {
+    let isRecursive = true
+
+    func scopeProvider(for test: Test, testCase: Test.Case?) -> Self? {
+        testCase == nil ? nil : self
+    }
+
+    func provideScope(
+        for test: Test, testCase: Test.Case?,
+        performing function: @Sendable () async throws -> Void
+    ) async throws {
+        for engine in Engine.wanted {
+            try await Engine.$current.withValue(engine) { try await function() }
+        }
+    }
+}
+
+extension Trait where Self == OnEveryEngine {
+    static var onEveryEngine: Self { Self() }
+}
