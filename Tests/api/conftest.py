@@ -8,6 +8,25 @@ import pytest
 
 import gatehouse
 from gatehouse import Server
+from postgres import new_database
+
+# Modules whose shared server is tried on both engines: what each of the store's nouns does for the
+# API. A server of a test's own is on SQLite.
+ON_BOTH_ENGINES = {
+    "test_accounts", "test_events", "test_idempotency", "test_items", "test_keys", "test_leases",
+    "test_reservations", "test_sessions", "test_usage",
+}  # fmt: skip
+
+
+def pytest_generate_tests(metafunc):
+    both = metafunc.module.__name__ in ON_BOTH_ENGINES
+    if both and "server" in metafunc.fixturenames and "start" not in metafunc.fixturenames:
+        metafunc.parametrize("engine", ["sqlite", "postgres"], indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
+def engine(request) -> str:
+    return getattr(request, "param", "sqlite")
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +74,9 @@ def _starter(tmp_path_factory) -> Iterator[Callable[..., Server]]:
 
 
 @pytest.fixture(scope="module")
-def server(start_for_module) -> Server:
+def server(start_for_module, engine) -> Server:
     """The server that a module's tests share: defaults, without throttling of sign-in."""
-    return start_for_module()
+    return start_for_module(**({"store_url": new_database()} if engine == "postgres" else {}))
 
 
 def pytest_configure(config):

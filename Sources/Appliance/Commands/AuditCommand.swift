@@ -22,11 +22,7 @@ struct AuditCommand: AsyncParsableCommand {
         func run() async throws {
             try await orRefuse {
                 let configuration = try installation.configuration()
-                guard SafeFile.exists(configuration.storeFile) else {
-                    throw CommandRefusal(
-                        .failed, "There is no store at \(configuration.storeFile).")
-                }
-                let walk = try SQLiteInspection(file: configuration.storeFile).walkAudit()
+                let walk = try await Self.walk(configuration)
                 if json {
                     var writer = JSONWriter()
                     writer.auditWalk(walk)
@@ -40,6 +36,27 @@ struct AuditCommand: AsyncParsableCommand {
                 }
                 if !json { print(Self.text(of: walk)) }
             }
+        }
+
+        private static func walk(_ configuration: Configuration) async throws -> AuditWalk {
+            guard !configuration.isOnPostgres else {
+                let store = try PostgresStore(
+                    url: configuration.store.url, readerCount: 1, migrates: false)
+                defer { store.close() }
+                var walk = AuditWalk()
+                while !walk.isOver {
+                    walk = try await store.read { [walk] db throws(Problem) in
+                        var next = walk
+                        try next.step(db)
+                        return next
+                    }
+                }
+                return walk
+            }
+            guard SafeFile.exists(configuration.storeFile) else {
+                throw CommandRefusal(.failed, "There is no store at \(configuration.storeFile).")
+            }
+            return try SQLiteInspection(file: configuration.storeFile).walkAudit()
         }
 
         private static func text(of walk: AuditWalk) -> String {

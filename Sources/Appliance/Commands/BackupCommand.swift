@@ -32,6 +32,7 @@ struct BackupCommand: AsyncParsableCommand {
     func run() async throws {
         try await orRefuse {
             let configuration = try installation.configuration()
+            try configuration.requireSQLite("backup")
             let order = BackupOrder(target: to, keyFile: encryptToKey)
             let bar = ProgressBar()
             defer { bar.clear() }

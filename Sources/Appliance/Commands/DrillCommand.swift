@@ -23,6 +23,7 @@ struct DrillCommand: AsyncParsableCommand {
         try await orRefuse {
             umask(0o077)
             let configuration = try installation.configuration()
+            try configuration.requireSQLite("drill")
             let folder = configuration.backupDirectory
             guard let path = BackupCheck.newest(in: folder) else {
                 throw CommandRefusal(

@@ -126,8 +126,21 @@ func printError(_ line: String) {
 
 extension Configuration {
     /// The SQLite file that `store.url` names; a relative path that begins with `data/` is in the
-    /// data directory.
-    var storeFile: String { inDataDirectory(String(store.url.dropFirst("sqlite:".count))) }
+    /// data directory. Empty, and so no file, for a store on PostgreSQL.
+    var storeFile: String {
+        isOnPostgres ? "" : inDataDirectory(String(store.url.dropFirst("sqlite:".count)))
+    }
+
+    var isOnPostgres: Bool { store.url.hasPrefix("postgres") }
+
+    /// For what PostgreSQL's own tools do there.
+    func requireSQLite(_ command: String) throws(CommandRefusal) {
+        guard isOnPostgres else { return }
+        throw CommandRefusal(
+            .failed,
+            "The store is on PostgreSQL, where \(command) has nothing to do: back it up with "
+                + "pg_dump, and the data directory with it.")
+    }
 
     var backupDirectory: String { inDataDirectory(backup.directory) }
 
@@ -135,8 +148,14 @@ extension Configuration {
         path.hasPrefix("data/") ? dataDirectory + path.dropFirst(4) : path
     }
 
-    func openStore(migrates: Bool = true) throws -> SQLiteStore {
+    /// For this process alone: on a server too, since what it counts and caches is its own.
+    func openStore(migrates: Bool = true) throws -> any Database {
         try SafeFile.makeDirectory(dataDirectory)
+        guard !isOnPostgres else {
+            return try PostgresStore(
+                url: store.url, readerCount: store.readers, writerQueue: store.writerQueue,
+                migrates: migrates, isAlone: true)
+        }
         return try SQLiteStore(
             file: storeFile, readerCount: store.readers, writerQueue: store.writerQueue,
             migrates: migrates,

@@ -33,7 +33,10 @@ struct MigrateCommand: AsyncParsableCommand {
             umask(0o077)
             var configuration = try installation.configuration()
             if noBackup { configuration.backup.beforeMigration = false }
-            let before = try SQLiteInspection(file: configuration.storeFile).schemaVersion
+            let before =
+                configuration.isOnPostgres
+                ? try PostgresStore.schemaVersion(url: configuration.store.url)
+                : try SQLiteInspection(file: configuration.storeFile).schemaVersion
             let target = SQLiteSchema.current
             if !status, !dryRun {
                 let store = try configuration.openStore()

@@ -25,6 +25,7 @@ struct RestoreCommand: AsyncParsableCommand {
         try await orRefuse {
             umask(0o077)
             let configuration = try installation.configuration()
+            try configuration.requireSQLite("restore")
             let keyFile = key ?? configuration.backup.keyFile
             let store = Machine.absolute(configuration.storeFile)
             try SafeFile.makeDirectory(configuration.dataDirectory)

@@ -57,7 +57,7 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     private func serve(
-        _ configuration: Configuration, _ store: SQLiteStore, _ sockets: InheritedSockets,
+        _ configuration: Configuration, _ store: any Database, _ sockets: InheritedSockets,
         _ notifier: ServiceNotifier
     ) async throws {
         let faults = configuration.sentry.dsn.map { _ in FaultReporter() }
@@ -66,8 +66,8 @@ struct ServeCommand: AsyncParsableCommand {
             configuration: configuration, store: store, logger: logger, faults: faults)
         defer { appliance.close() }
         try await appliance.prepare()
-        announce(configuration, logger)
-        if let aside = store.finishedRestore {
+        announce(configuration, store, logger)
+        if let aside = (store as? SQLiteStore)?.finishedRestore {
             logger.notice(
                 "a restore that was killed is finished", metadata: ["set_aside": "\(aside)"])
         }
@@ -90,12 +90,16 @@ struct ServeCommand: AsyncParsableCommand {
         let server = configuration.server
         let drainMost = server.drainDelay + server.drainTimeout
         var group = ServiceGroupConfiguration(
-            services: [Watchdog(notifier: notifier, store: store), reloader] + services
+            services: [
+                Watchdog(notifier: notifier, store: store), StoreHold(store: store), reloader,
+            ] + services
                 + [Farewell(notifier: notifier, atMost: drainMost + .seconds(30))],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet(logger))
         group.maximumGracefulShutdownDuration = drainMost
         do {
             try await ServiceGroup(configuration: group).run()
+        } catch let refusal as StoreRefusal {
+            throw refusal
         } catch let error as IOError {
             throw CommandRefusal(
                 .inUse, "Cannot listen on \(configuration.server.listen): \(error).")
@@ -132,14 +136,17 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     /// What an operator should know from the first lines of the log.
-    private func announce(_ configuration: Configuration, _ logger: Logger) {
+    private func announce(
+        _ configuration: Configuration, _ store: any Database, _ logger: Logger
+    ) {
         let library = SQLiteStore.library
         logger.info(
             "starting",
             metadata: [
                 "version": "\(Gatehouse.version)", "sqlite": "\(library.version)",
                 "sqlite_wal_reset_fix": "\(library.hasWALResetFix)",
-                "data": "\(configuration.dataDirectory)", "store": "\(configuration.storeFile)",
+                "data": "\(configuration.dataDirectory)",
+                "store": "\((store as? PostgresStore)?.place ?? configuration.storeFile)",
             ])
         if !configuration.limits.authEnabled {
             logger.warning("limits.auth_enabled is off: sign-in is not throttled")

@@ -8,7 +8,7 @@ import Store
 final class Shell {
     private let configuration: Configuration
     private let control: ControlClient
-    private var stopped: (store: SQLiteStore, appliance: Appliance)?
+    private var stopped: (store: any Database, appliance: Appliance)?
 
     private init(_ configuration: Configuration) {
         self.configuration = configuration
@@ -63,7 +63,7 @@ final class Shell {
 
     private func open() throws -> Appliance {
         if let stopped { return stopped.appliance }
-        guard SafeFile.exists(configuration.storeFile) else {
+        guard configuration.isOnPostgres || SafeFile.exists(configuration.storeFile) else {
             throw CommandRefusal(
                 .failed, "There is no store at \(configuration.storeFile). Run: gatehouse serve")
         }

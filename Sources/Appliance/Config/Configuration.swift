@@ -41,10 +41,16 @@ package struct Configuration: Sendable, Equatable {
     }
 
     package struct Store: Sendable, Equatable {
-        /// `sqlite:` and a path; a relative one is inside the data directory's parent.
+        /// `sqlite:` and a path; a relative one is inside the data directory's parent. Or a
+        /// `postgres://` URL, which may have a password in it: it is never shown.
         package var url = "sqlite:data/gatehouse.db"
         package var readers = 2
         package var writerQueue = 4096
+
+        static func isURL(_ text: String) -> Bool {
+            (text.hasPrefix("sqlite:") && text.utf8.count > 7) || text.hasPrefix("postgres://")
+                || text.hasPrefix("postgresql://")
+        }
     }
 
     package struct Backup: Sendable, Equatable {

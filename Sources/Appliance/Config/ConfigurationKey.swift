@@ -167,8 +167,8 @@ extension ConfigurationKey {
     ]
 
     private static let store: [ConfigurationKey] = [
-        text("store.url", "sqlite: and a path", \.store.url) {
-            $0.hasPrefix("sqlite:") && $0.utf8.count > 7
+        text("store.url", "sqlite: and a path, or postgres:// and a server", \.store.url) {
+            Configuration.Store.isURL($0)
         },
         integer("store.readers", 1...64, \.store.readers),
         integer("store.writer_queue", 1...1_000_000, \.store.writerQueue),

@@ -32,8 +32,14 @@ extension Appliance {
         return [
             (.expireSubscriptions, jobs.expireSubscriptions), (.cleanUp, jobs.cleanUp),
             (.rotateSigningKey, jobs.rotateSigningKey), (.rollUpUsage, jobs.rollUpUsage),
-            (.backUp, backup.at?.schedule ?? ""), (.drill, backup.drillAt?.schedule ?? ""),
         ]
+            // A server's data are not ours to copy.
+            + (configuration.isOnPostgres
+                ? []
+                : [
+                    (.backUp, backup.at?.schedule ?? ""),
+                    (.drill, backup.drillAt?.schedule ?? ""),
+                ])
     }
 
     func jobRunner() -> JobRunner {

@@ -37,6 +37,19 @@ extension Appliance {
                 Measurement(.diskFree, files.freeBytes.map { Double($0) }),
             ]
         }
+        if let store = engine as? PostgresStore {
+            let (figures, readers) = (store.writerFigures, store.readerFigures)
+            return found + [
+                Measurement(.storeWaitingWrites, store.waitingWrites),
+                Measurement(.storeCommits, figures.commits),
+                Measurement(.storeWrites, figures.units),
+                Measurement(.storeFailedWrites, figures.failed),
+                Measurement(.storeLargestGroup, figures.largestGroup),
+                Measurement(.storeWaitingReads, readers.waiting),
+                Measurement(.storeReadersBusy, readers.busy),
+                Measurement(.storeReaders, readers.count),
+            ]
+        }
         guard let store = engine as? SQLiteStore else { return found }
         let (figures, readers) = (store.writerFigures, store.readerFigures)
         return found + [

@@ -55,6 +55,7 @@ extension Appliance {
 
     /// The nights of a store that had none begin now.
     func beginNights(_ db: any Connection, at now: Timestamp) throws(Problem) {
+        guard !configuration.isOnPostgres else { return }
         let backup = configuration.backup
         for (at, slot) in [(backup.at, BackupSlot.backup), (backup.drillAt, BackupSlot.drill)]
         where at != nil {

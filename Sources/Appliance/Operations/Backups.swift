@@ -173,6 +173,7 @@ extension Appliance {
     private func copyAndPack(
         _ order: BackupOrder, spare: Int64, at now: Timestamp
     ) async throws -> BackupMade {
+        try configuration.requireSQLite("backup")
         guard let store = engine as? SQLiteStore else {
             throw Problem.internal(cause: "only a SQLite store can be backed up")
         }

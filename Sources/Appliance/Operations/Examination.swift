@@ -41,6 +41,10 @@ struct Examination {
         for finding in TLSFindings(configuration, at: now).all {
             add(finding.what, finding.remedy)
         }
+        guard !configuration.isOnPostgres else {
+            try checkServer()
+            return
+        }
         guard SafeFile.exists(configuration.storeFile) else {
             add("There is no store at \(configuration.storeFile).", "Run: gatehouse serve")
             return
@@ -70,15 +74,22 @@ struct Examination {
     private mutating func checkModes() {
         let store = configuration.storeFile
         let backups = configuration.backupDirectory
+        checkSecrets()
         var secrets = [store, store + "-wal", store + "-shm"]
-        secrets += [
-            "counters", "signing-keys.json", "sealing-keys.json", "setup-token", "control.sock",
-        ].map { "\(directory)/\($0)" }
         secrets += BackupFolder(backups).names().map { "\(backups)/\($0)" }
         if let key = configuration.backup.keyFile { secrets.append(key) }
         for path in secrets { checkMode(path, remedy: "600") }
         for path in [directory, "\(directory)/mailbox", backups] {
             checkMode(path, remedy: "700")
+        }
+    }
+
+    /// The files that an installation has whatever its store is.
+    private mutating func checkSecrets() {
+        for name in [
+            "counters", "signing-keys.json", "sealing-keys.json", "setup-token", "control.sock",
+        ] {
+            checkMode("\(directory)/\(name)", remedy: "600")
         }
     }
 
@@ -155,6 +166,21 @@ struct Examination {
     }
 
     // MARK: The store
+
+    /// What is in it is its own tools' to look over.
+    private mutating func checkServer() throws {
+        checkSecrets()
+        do throws(StoreRefusal) {
+            let version = try PostgresStore.schemaVersion(url: configuration.store.url)
+            if version == 0 {
+                add("There is no store in the database.", "Run: gatehouse serve")
+            } else if version < SQLiteSchema.current {
+                add("The store's schema is older than this program.", "Run: gatehouse migrate")
+            }
+        } catch {
+            add("\(error)", "Look at store.url, and whether the server runs and lets this user in.")
+        }
+    }
 
     private mutating func checkClock(_ inspection: SQLiteInspection) throws {
         if now < Self.clockMin {
