@@ -134,6 +134,7 @@ package final class Appliance: Sendable {
     /// What must be in place before the first request: starter plans, setup token, throttles.
     package func prepare() async throws(Problem) {
         try removeLeftovers()
+        try await refuseUnfinishedCopy()
         try await recoverCounts()
         try await enterAuditNotes()
         try await createStarterPlans()
@@ -144,6 +145,16 @@ package final class Appliance: Sendable {
         try await checkSealingKey()
         try await prepareJobs()
         try await offerSetup()
+    }
+
+    private func refuseUnfinishedCopy() async throws(Problem) {
+        let mark = try await store.read { db throws(Problem) in
+            try db.installation.value(StoreCopy.mark)
+        }
+        guard mark == nil else {
+            throw .internal(
+                cause: "The store is a copy that is not whole. Run `gatehouse store copy` again.")
+        }
     }
 
     private func removeLeftovers() throws(Problem) {

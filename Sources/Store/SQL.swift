@@ -49,6 +49,8 @@ package struct SQL: ExpressibleByStringInterpolation, Sendable {
 
         package mutating func appendInterpolation(raw: StaticString) { text += "\(raw)" }
 
+        package mutating func appendInterpolation(_ value: Value) { bind(value) }
+
         /// Another statement's text with its values, numbered on.
         package mutating func appendInterpolation(_ part: SQL) {
             var rest = part.text[...]

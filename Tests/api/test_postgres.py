@@ -114,3 +114,41 @@ def test_the_daemon_refuses_a_url_of_no_engine_it_knows(tmp_path):
     assert done.returncode == 78
     problem_line = done.stderr.splitlines()[0]
     assert "store.url" in problem_line and "sqlite: and a path, or postgres://" in problem_line
+
+
+def test_an_installation_moves_there_and_back_with_all_it_had(start, database):
+    server = start()
+    person = server.customer({"requests_per_month": 100})
+    key = server.make_key(person)["key"]
+    for _ in range(5):
+        ok(server.post("/gate", key))
+    there = ["store", "copy", "--from", "sqlite:data/gatehouse.db", "--to", database]
+    refused = server.command(*there)
+    assert refused.returncode == 69 and "in use by process" in refused.stderr
+    server.kill()  # its last counts are in the counter file alone
+    copied = server.command(*there, "--json")
+    assert copied.returncode == 0, copied.stderr
+    tables = {table["name"]: table for table in json.loads(copied.stdout)["tables"]}
+    assert tables["users"]["rows"] == 2 and re.fullmatch("[0-9a-f]{64}", tables["users"]["sha256"])
+    again = server.command(*there)
+    assert again.returncode == 1 and "The target is not empty" in again.stderr
+    server.restart(store_url=database)
+    assert server.used(person) == 5
+    ok(server.post("/gate", key))
+    server.stop()
+    back = ["store", "copy", "--from", database, "--to", "sqlite:data/back.db"]
+    done = server.command(*back)
+    assert done.returncode == 0, done.stderr
+    assert "found equal on both sides" in done.stdout
+    server.restart(store_url="sqlite:data/back.db")
+    assert server.used(person) == 6
+    ok(server.post("/gate", key))
+    server.again(person)
+
+
+def test_a_copy_that_is_not_whole_is_not_served(start, database):
+    server = start(store_url=database)
+    server.stop()
+    sql(database, "INSERT INTO installation VALUES ('copy_of', 'another')")
+    refused = server.command("serve", "--listen", "127.0.0.1:0", store_url=database)
+    assert refused.returncode == 1 and "copy that is not whole" in refused.stderr

@@ -14,7 +14,8 @@ struct Gatehouse: AsyncParsableCommand {
             PlanCommand.self, SubscriptionCommand.self, KeysCommand.self, AuditCommand.self,
             MigrateCommand.self, CheckCommand.self, HealthcheckCommand.self, BackupCommand.self,
             VerifyCommand.self, InspectCommand.self, RestoreCommand.self, DrillCommand.self,
-            OpenAPICommand.self, VersionCommand.self, CompletionCommand.self,
+            OpenAPICommand.self, StoreCommand.self, VersionCommand.self,
+            CompletionCommand.self,
         ])
 
     static let version = "0.1.0"
