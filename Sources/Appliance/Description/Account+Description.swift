@@ -56,7 +56,7 @@ extension Operation {
     static let removeTotp = Operation(
         "removeTotp", .account, "Turn one-time codes off",
         body: .json([.needed("current_password", .password)]), replies: [.noContent],
-        problems: [.invalidCredentials, .rateLimited])
+        problems: [.invalidCredentials, .notFound, .rateLimited])
 }
 
 extension Operation {

@@ -27,7 +27,7 @@ extension Operation {
                 }
             ],
             problems: [.unauthorized, .forbidden, .insufficientScope], isMetered: true,
-            credential: .scope(.gate))
+            credential: .scope(.gate), hasDisguise: true)
     }
 
     private static let identity: [(name: HTTPField.Name, example: String, note: String)] = [

@@ -157,7 +157,7 @@ extension Problem {
             .absentable("limit", .string().noted("Which limit refused it.")),
             .absentable("allowed", .integer()),
             .absentable("used", .integer()),
-            .absentable("resets_at", .time),
+            .absentable("resets_at", Schema.time.orNull),
             .absentable("max_age", .integer().noted("How recent, in seconds, a sign-in must be.")),
         ]
     ).named("Problem")

@@ -83,6 +83,8 @@ package struct Operation: Sendable {
     /// It counts as a request of the customer's.
     let isMetered: Bool
     let credential: Credential
+    /// `?on_deny=403` shows 402 and 429 as 403.
+    let hasDisguise: Bool
 
     /// What has no way to answer well that could be described is no call of the API.
     var isOfAPI: Bool { !replies.isEmpty }
@@ -91,7 +93,7 @@ package struct Operation: Sendable {
         _ id: String, _ tag: Tag, _ summary: String, detail: String? = nil,
         parameters: [Parameter] = [], body: Body? = nil, replies: [Reply],
         problems: Set<Problem.Code> = [], isMetered: Bool = false,
-        credential: Credential = .ofRoute
+        credential: Credential = .ofRoute, hasDisguise: Bool = false
     ) {
         self.id = id
         self.tag = tag
@@ -103,6 +105,7 @@ package struct Operation: Sendable {
         self.problems = problems
         self.isMetered = isMetered
         self.credential = credential
+        self.hasDisguise = hasDisguise
     }
 
     /// Of a listener that is not the API's.

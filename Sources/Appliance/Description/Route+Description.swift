@@ -119,7 +119,10 @@ extension Route {
         for reply in operation.replies {
             byStatus[reply.status.code] = reply.description(&components, of: self)
         }
-        let refusals = Dictionary(grouping: problems) { $0.status.code }
+        var refusals = Dictionary(grouping: problems) { $0.status.code }
+        if operation.hasDisguise {
+            refusals[403, default: []] += [402, 429].flatMap { refusals[$0] ?? [] }
+        }
         for (status, codes) in refusals where byStatus[status] == nil {
             byStatus[status] = components.refusal(status, codes, isMetered: operation.isMetered)
         }
