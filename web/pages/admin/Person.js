@@ -11,20 +11,40 @@ const knownMax = 500;
 /** @type {Map<string, Promise<string | null>>} */
 const known = new Map();
 
+/** @type {Promise<Set<string>> | null} */
+let deleted = null;
+
+/**
+ * Whose accounts were deleted, the newest of them: the audit log still speaks of them, and to ask
+ * for each would be a refusal that the browser notes down as an error.
+ */
+function deletedIds() {
+  const query = { action: "user.deleted", limit: 200 };
+  deleted ??= api.get("/admin/audit-logs", { query }).then(
+    ({ items }) => new Set(items.map(({ target }) => target.replace("user:", ""))),
+    (error) => {
+      deleted = null;
+      throw error;
+    },
+  );
+  return deleted;
+}
+
+async function ask(id) {
+  if ((await deletedIds()).has(id)) return null;
+  try {
+    return (await api.get(`/admin/users/${id}`)).email;
+  } catch (error) {
+    if (error.status === 404) return null;
+    known.delete(id);
+    throw error;
+  }
+}
+
 /** The address of an account, asked for once; null when it is deleted. */
 function addressOf(id) {
-  if (!known.has(id)) {
-    if (known.size >= knownMax) known.clear();
-    const asked = api.get(`/admin/users/${id}`).then(
-      (user) => user.email,
-      (error) => {
-        if (error.status === 404) return null;
-        known.delete(id);
-        throw error;
-      },
-    );
-    known.set(id, asked);
-  }
+  if (known.size >= knownMax) known.clear();
+  if (!known.has(id)) known.set(id, ask(id));
   return known.get(id);
 }
 
