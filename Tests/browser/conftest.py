@@ -12,6 +12,11 @@ from gatehouse import Server
 from visitor import Visitor
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    # Of the API tests, whose tools for a stopped server's store are used here too.
+    config.addinivalue_line("markers", "soak: long; none of these is")
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     program = shutil.which("chromium")
