@@ -50,4 +50,6 @@ private final class NoStore: Database {
     ) async throws(Problem) -> Value {
         try await read(body)
     }
+
+    func close() {}
 }
