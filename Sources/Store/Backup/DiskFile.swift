@@ -7,6 +7,7 @@ final class DiskFile {
     private let descriptor: Int32
     private let isPaced: Bool
     private var written: Int64 = 0
+    private var synced: Int64 = 0
     private var unflushed = 0
 
     /// A new file with mode 0600; one that is there already is refused. Locked for as long as it
@@ -65,6 +66,11 @@ final class DiskFile {
         unflushed += bytes.count
         guard isPaced, unflushed >= DiskPace.bytesEach else { return }
         DiskPace.flush(descriptor)
+        if written - synced >= DiskPace.syncedBytesEach {
+            synced = written
+            let took = ContinuousClock().measure { fdatasync(descriptor) }
+            DiskPace.rest(after: took)
+        }
         // Bit by bit too: gigabytes forgotten at once keep a core busy for a tenth of a second.
         gatehouse_forget_pages(descriptor, written)
         written += Int64(unflushed)
