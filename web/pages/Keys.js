@@ -1,7 +1,7 @@
 import { html, useState } from "preact";
-import { Badge } from "../components/Badge.js";
 import { Button } from "../components/Button.js";
 import { Card } from "../components/Card.js";
+import { isLive, KeyName, KeyScopes, KeyState } from "../components/KeyCells.js";
 import { Page } from "../components/Page.js";
 import { EmptyState } from "../components/States.js";
 import { ListTable } from "../components/Table.js";
@@ -14,31 +14,6 @@ import { setQuery, usePlace } from "../lib/router.js";
 import { NewKey } from "./keys/NewKey.js";
 import { RotateKey } from "./keys/RotateKey.js";
 import { ShownKey } from "./keys/ShownKey.js";
-
-function State({ row }) {
-  if (row.revoked_at) return html`<${Badge}>${t("keys.revoked")}<//>`;
-  if (row.expires_at && new Date(row.expires_at) <= new Date()) {
-    return html`<${Badge} tone="warn">${t("keys.expired")}<//>`;
-  }
-  return html`<${Badge} tone="ok">${t("keys.live")}<//>`;
-}
-
-function Name({ row }) {
-  return html`<span class="grid justify-items-end gap-0.5 sm:justify-items-start">
-    <span class="font-medium break-words">${row.name}</span>
-    <code class="font-mono text-xs text-muted">${row.prefix}…${row.last_four}</code>
-  </span>`;
-}
-
-function Scopes({ row }) {
-  return html`<span class="inline-flex max-w-60 flex-wrap justify-end gap-1 sm:justify-start">
-    ${row.scopes.map((scope) => html`<${Badge} key=${scope}>${scope}<//>`)}
-  </span>`;
-}
-
-function isLive(row) {
-  return !row.revoked_at && !(row.expires_at && new Date(row.expires_at) <= new Date());
-}
 
 /** One's API keys: made, rotated, revoked. What a key is, is shown once. */
 export function Keys() {
@@ -64,9 +39,9 @@ export function Keys() {
     if (await attempt(() => api.delete(`/api-keys/${row.id}`), done)) list.reload();
   };
   const columns = [
-    { key: "name", label: t("keys.name"), cell: (row) => html`<${Name} row=${row} />` },
-    { key: "scopes", label: t("keys.scopes"), cell: (row) => html`<${Scopes} row=${row} />` },
-    { key: "state", label: t("keys.state"), cell: (row) => html`<${State} row=${row} />` },
+    { key: "name", label: t("keys.name"), cell: (row) => html`<${KeyName} row=${row} />` },
+    { key: "scopes", label: t("keys.scopes"), cell: (row) => html`<${KeyScopes} row=${row} />` },
+    { key: "state", label: t("keys.state"), cell: (row) => html`<${KeyState} row=${row} />` },
     {
       key: "last_used_at",
       label: t("keys.lastUsed"),

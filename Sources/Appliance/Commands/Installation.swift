@@ -95,8 +95,7 @@ extension CommandRefusal {
         case let failure as BackupFailure: self.init(failure)
         case let problem as Problem: self.init(problem)
         case let failure as TLSPair.Failure: self.init(.configuration, failure.reason)
-        case let refusal as SMTPTransport.Refusal: self.init(.configuration, refusal.reason)
-        case let failure as ReportFailure: self.init(.configuration, failure.reason)
+        case let failure as UnusableAuthorities: self.init(.configuration, failure.reason)
         case let failure as SafeFile.Failure: self.init(.cannotCreate, failure.reason)
         case let failure as InheritedSockets.Failure: self.init(.configuration, failure.reason)
         default: return nil

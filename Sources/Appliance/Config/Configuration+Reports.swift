@@ -75,14 +75,14 @@ extension Configuration.OTLP {
 extension Configuration {
     func exporter(
         of tracer: SpanTracer?, clock: WallClock, logger: Logger
-    ) throws(ReportFailure) -> OTLPExporter? {
+    ) throws(UnusableAuthorities) -> OTLPExporter? {
         guard let tracer, let url = otlp.endpoint else { return nil }
         return try OTLPExporter(otlp, to: url, tracer: tracer, clock: clock, logger: logger)
     }
 
     func sender(
         of faults: FaultReporter?, clock: WallClock, logger: Logger
-    ) throws(ReportFailure) -> SentrySender? {
+    ) throws(UnusableAuthorities) -> SentrySender? {
         guard let faults, let dsn = sentry.dsn else { return nil }
         return try SentrySender(sentry, to: dsn, reporter: faults, clock: clock, logger: logger)
     }

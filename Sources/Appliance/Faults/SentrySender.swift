@@ -30,7 +30,7 @@ final class SentrySender: Service {
     init(
         _ configuration: Configuration.Sentry, to dsn: SentryDSN, reporter: FaultReporter,
         clock: WallClock, logger: Logger
-    ) throws(ReportFailure) {
+    ) throws(UnusableAuthorities) {
         self.reporter = reporter
         self.clock = clock
         self.logger = logger

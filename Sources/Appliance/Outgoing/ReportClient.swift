@@ -36,28 +36,11 @@ final class ReportClient: Sendable {
     init(
         _ url: ReportURL, fields: [(name: String, value: String)], section: String,
         caFile: String?, timeout: Duration
-    ) throws(ReportFailure) {
+    ) throws(UnusableAuthorities) {
         self.url = url
         self.fields = fields
         self.timeout = TimeAmount(timeout)
-        tls = url.isSecure ? try Self.context(section, caFile) : nil
-    }
-
-    private static func context(
-        _ section: String, _ caFile: String?
-    ) throws(ReportFailure) -> NIOSSLContext {
-        var tls = TLSConfiguration.makeClientConfiguration()
-        tls.minimumTLSVersion = .tlsv12
-        tls.certificateVerification = .fullVerification
-        do {
-            if let caFile {
-                tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(caFile))
-            }
-            return try NIOSSLContext(configuration: tls)
-        } catch {
-            let path = caFile ?? "the system's certificates"
-            throw ReportFailure(reason: "\(section).ca_file: cannot use \(path): \(error)")
-        }
+        tls = url.isSecure ? try .client(section, caFile: caFile) : nil
     }
 
     /// Returns what the other side says, whatever its status.

@@ -29,7 +29,7 @@ final class OTLPExporter: Service {
     init(
         _ configuration: Configuration.OTLP, to url: ReportURL, tracer: SpanTracer,
         clock: WallClock, logger: Logger
-    ) throws(ReportFailure) {
+    ) throws(UnusableAuthorities) {
         self.tracer = tracer
         self.clock = clock
         self.logger = logger

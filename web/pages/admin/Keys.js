@@ -1,9 +1,9 @@
 import { html } from "preact";
-import { Badge } from "../../components/Badge.js";
 import { Button } from "../../components/Button.js";
 import { Card } from "../../components/Card.js";
 import { CSVButton } from "../../components/CSVButton.js";
 import { FilterSelect, Filters } from "../../components/Filters.js";
+import { isLive, KeyName, KeyScopes, KeyState } from "../../components/KeyCells.js";
 import { Page } from "../../components/Page.js";
 import { EmptyState } from "../../components/States.js";
 import { ListTable } from "../../components/Table.js";
@@ -17,41 +17,16 @@ import { OfPerson } from "./OfPerson.js";
 import { Person, useMayChange } from "./Person.js";
 import { useTurn } from "./users/turn.js";
 
-const isPast = (time) => time !== null && new Date(time) <= new Date();
-const isLive = (row) => !isPast(row.revoked_at) && !isPast(row.expires_at);
-
-function State({ row }) {
-  if (isPast(row.revoked_at)) return html`<${Badge}>${t("keys.revoked")}<//>`;
-  if (isPast(row.expires_at)) return html`<${Badge} tone="warn">${t("keys.expired")}<//>`;
-  return html`<${Badge} tone="ok">${t("keys.live")}<//>`;
-}
-
-function Name({ row }) {
-  return html`<span class="grid justify-items-end gap-0.5 text-right sm:justify-items-start sm:text-left">
-    <span class="font-medium break-words">${row.name}</span>
-    <code class="font-mono text-xs text-muted">${row.prefix}…${row.last_four}</code>
-  </span>`;
-}
-
-function Scopes({ row }) {
-  return html`<span class="inline-flex max-w-60 flex-wrap justify-end gap-1 sm:justify-start">
-    ${row.scopes.map(
-      (scope) =>
-        html`<${Badge} key=${scope} tone=${scope.startsWith("admin:") ? "warn" : "plain"}>${scope}<//>`,
-    )}
-  </span>`;
-}
-
 function columns({ showsOwner, mayChange, revoke }) {
   return [
-    { key: "name", label: t("keys.name"), cell: (row) => html`<${Name} row=${row} />` },
+    { key: "name", label: t("keys.name"), cell: (row) => html`<${KeyName} row=${row} />` },
     showsOwner && {
       key: "user_id",
       label: t("admin.keys.owner"),
       cell: (row) => html`<${Person} id=${row.user_id} narrow />`,
     },
-    { key: "scopes", label: t("keys.scopes"), cell: (row) => html`<${Scopes} row=${row} />` },
-    { key: "state", label: t("keys.state"), cell: (row) => html`<${State} row=${row} />` },
+    { key: "scopes", label: t("keys.scopes"), cell: (row) => html`<${KeyScopes} row=${row} />` },
+    { key: "state", label: t("keys.state"), cell: (row) => html`<${KeyState} row=${row} />` },
     {
       key: "last_used_at",
       label: t("keys.lastUsed"),

@@ -6,17 +6,12 @@ import NIOSSL
 /// Hands mails to the server that `mail.smtp` names, one connection for each. Letters are few, and
 /// a connection that is kept would have to be found dead first.
 final class SMTPTransport: Sendable {
-    /// A certificate authority that cannot be used, or the like; for the start to refuse.
-    struct Refusal: Error {
-        let reason: String
-    }
-
     private let server: Configuration.SMTP
     private let setting: SMTPConversation.Setting
     private let tls: NIOSSLContext?
 
     /// - Parameter greeting: the name of this machine for EHLO.
-    init(_ server: Configuration.SMTP, greeting: String) throws(Refusal) {
+    init(_ server: Configuration.SMTP, greeting: String) throws(UnusableAuthorities) {
         self.server = server
         setting = SMTPConversation.Setting(
             security: server.security,
@@ -24,23 +19,7 @@ final class SMTPTransport: Sendable {
                 ? nil
                 : SMTPConversation.Credentials(user: server.username, password: server.password),
             greeting: greeting)
-        tls = server.security == .none ? nil : try Self.context(caFile: server.caFile)
-    }
-
-    /// TLS 1.2 or later, with the server's certificate checked against its name.
-    private static func context(caFile: String?) throws(Refusal) -> NIOSSLContext {
-        var tls = TLSConfiguration.makeClientConfiguration()
-        tls.minimumTLSVersion = .tlsv12
-        tls.certificateVerification = .fullVerification
-        do {
-            if let caFile {
-                tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(caFile))
-            }
-            return try NIOSSLContext(configuration: tls)
-        } catch {
-            let path = caFile ?? "the system's certificates"
-            throw Refusal(reason: "mail.smtp.ca_file: cannot use \(path): \(error)")
-        }
+        tls = server.security == .none ? nil : try .client("mail.smtp", caFile: server.caFile)
     }
 
     /// Returns when the server has the mail.
