@@ -44,6 +44,7 @@ class Case:
     server: subprocess.Popen
     header: str = ""
     script: str = ""
+    counts: list[int] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
     p50: list[float] = field(default_factory=list)
     p99: list[float] = field(default_factory=list)
@@ -102,6 +103,7 @@ def measure(case: Case, seconds: int) -> None:
     if "Non-2xx" in text:
         sys.exit(f"{case.name}: {text}")
     count = int(re.search(r"(\d+) requests in", text)[1])
+    case.counts.append(count)
     case.rates.append(float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1]))
     case.p50.append(microseconds(re.search(r"(?m)^ +50% +(\S+)$", text)[1]))
     case.p99.append(microseconds(re.search(r"(?m)^ +99% +(\S+)$", text)[1]))

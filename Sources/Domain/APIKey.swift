@@ -60,8 +60,9 @@ package struct APIKey: Equatable, Sendable {
 /// The checksum (CRC-32 over what stands before it) lets a mistyped or invented key be refused
 /// without a look-up, and lets secret scanners know a real one (GitHub's practice since 2021).
 package struct APIKeyText: Sendable {
+    /// The whole of it, as it is presented.
+    package let text: String
     package let publicID: String
-    package let secret: String
 
     static let prefix = "gh_"
     /// 71 bits: unique by chance alone, and checked by a unique index.
@@ -71,14 +72,15 @@ package struct APIKeyText: Sendable {
     private static let checksumLength = 6
 
     package static func random(using random: inout some RandomNumberGenerator) -> APIKeyText {
-        APIKeyText(
-            publicID: Base62.random(publicIDLength, using: &random),
-            secret: Base62.random(secretLength, using: &random))
+        let publicID = Base62.random(publicIDLength, using: &random)
+        let body = prefix + publicID + Base62.random(secretLength, using: &random)
+        let checksum = Base62.sixDigits(CRC32.checksum(Array(body.utf8)))
+        return APIKeyText(body + String(decoding: checksum, as: UTF8.self), publicID: publicID)
     }
 
-    private init(publicID: String, secret: String) {
+    private init(_ text: String, publicID: String) {
+        self.text = text
         self.publicID = publicID
-        self.secret = secret
     }
 
     private static let length =
@@ -87,26 +89,29 @@ package struct APIKeyText: Sendable {
     /// Nil unless the text has the form of a key and its checksum holds.
     package init?(_ text: String) {
         var text = text
-        // Over plain bytes: the gate does this for every request.
-        let parts = text.withUTF8 { bytes -> (publicID: String, secret: String)? in
+        // Over plain bytes, and with no memory taken: the gate does this for every request.
+        let publicID = text.withUTF8 { bytes -> String? in
             guard bytes.count == Self.length, bytes.starts(with: Self.prefix.utf8),
                 bytes.dropFirst(Self.prefix.utf8.count).allSatisfy(Base62.isDigit)
             else { return nil }
             let body = UnsafeBufferPointer(rebasing: bytes.dropLast(Self.checksumLength))
-            let checksum = Base62.sixDigits(CRC32.checksum(body))
-            guard bytes.suffix(Self.checksumLength).elementsEqual(checksum) else { return nil }
+            guard
+                Base62.isSixDigits(
+                    bytes.suffix(Self.checksumLength), of: CRC32.checksum(body))
+            else { return nil }
             let digits = body.dropFirst(Self.prefix.utf8.count)
-            return (
-                String(decoding: digits.prefix(Self.publicIDLength), as: UTF8.self),
-                String(decoding: digits.dropFirst(Self.publicIDLength), as: UTF8.self)
-            )
+            return String(decoding: digits.prefix(Self.publicIDLength), as: UTF8.self)
         }
-        guard let parts else { return nil }
-        publicID = parts.publicID
-        secret = parts.secret
+        guard let publicID else { return nil }
+        self.init(text, publicID: publicID)
     }
 
-    package static func hasPrefix(_ text: some StringProtocol) -> Bool {
+    package var secret: String {
+        String(
+            text.dropFirst(Self.prefix.utf8.count + Self.publicIDLength).prefix(Self.secretLength))
+    }
+
+    package static func hasPrefix(_ text: Substring) -> Bool {
         text.utf8.starts(with: prefix.utf8)
     }
 
@@ -119,12 +124,6 @@ package struct APIKeyText: Sendable {
         let id = text.dropFirst(prefix.count)
         return id.utf8.count == publicIDLength && id.utf8.allSatisfy(Base62.isDigit)
             ? String(id) : nil
-    }
-
-    package var text: String {
-        let body = Self.prefix + publicID + secret
-        let checksum = CRC32.checksum(Array(body.utf8))
-        return body + String(decoding: Base62.sixDigits(checksum), as: UTF8.self)
     }
 
     package var lastFour: String { String(text.suffix(4)) }

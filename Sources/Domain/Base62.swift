@@ -25,11 +25,20 @@ package enum Base62 {
     package static func sixDigits(_ value: UInt32) -> [UInt8] {
         var rest = value
         var text = [UInt8](repeating: 0, count: 6)
-        for place in stride(from: 5, through: 0, by: -1) {
-            text[place] = digits[Int(rest % 62)]
-            rest /= 62
-        }
+        for place in text.indices.reversed() { text[place] = lastDigit(&rest) }
         return text
+    }
+
+    /// Whether the text is those six digits, without making them.
+    static func isSixDigits(_ text: some BidirectionalCollection<UInt8>, of value: UInt32) -> Bool {
+        var rest = value
+        return text.count == 6 && text.reversed().allSatisfy { $0 == lastDigit(&rest) }
+    }
+
+    private static func lastDigit(_ rest: inout UInt32) -> UInt8 {
+        let digit = digits[Int(rest % 62)]
+        rest /= 62
+        return digit
     }
 }
 

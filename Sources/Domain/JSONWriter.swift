@@ -50,24 +50,20 @@ package struct JSONWriter: Sendable {
 
     package mutating func member(_ name: String, _ value: Timestamp?) {
         member(name) { json in
-            guard let value else { return json.null() }
-            json.bytes.append(UInt8(ascii: "\""))
-            value.write(into: &json.bytes)
-            json.bytes.append(UInt8(ascii: "\""))
+            if let value { json.time(value) } else { json.null() }
         }
     }
 
     package mutating func member<Noun>(_ name: String, _ value: ID<Noun>?) {
-        member(name) { json in
-            guard let value else { return json.null() }
-            json.bytes.append(UInt8(ascii: "\""))
-            value.write(into: &json.bytes)
-            json.bytes.append(UInt8(ascii: "\""))
-        }
+        member(name) { $0.id(value) }
     }
 
     package mutating func member(_ name: String, _ values: [String]) {
         member(name) { json in json.array(values) { $0.string($1) } }
+    }
+
+    package mutating func array(_ scopes: Scopes) {
+        array(scopes.all) { $0.string($1.rawValue) }
     }
 
     package mutating func value(_ value: JSON) {
@@ -83,6 +79,19 @@ package struct JSONWriter: Sendable {
                 for member in members { json.member(member.name) { $0.value(member.value) } }
             }
         }
+    }
+
+    package mutating func time(_ value: Timestamp) {
+        bytes.append(UInt8(ascii: "\""))
+        value.write(into: &bytes)
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    package mutating func id<Noun>(_ value: ID<Noun>?) {
+        guard let value else { return null() }
+        bytes.append(UInt8(ascii: "\""))
+        value.write(into: &bytes)
+        bytes.append(UInt8(ascii: "\""))
     }
 
     package mutating func null() { bytes.append(contentsOf: "null".utf8) }
@@ -123,8 +132,13 @@ package struct JSONWriter: Sendable {
         }
     }
 
-    /// A value that was written before, such as an answer kept for the next caller.
-    package mutating func raw(_ encoded: [UInt8]) { bytes.append(contentsOf: encoded) }
+    /// A piece of JSON as it stands in the source, for answers that are written in a hurry: names
+    /// that nobody has to look through, in one copy.
+    package mutating func raw(_ encoded: StaticString) {
+        bytes.append(
+            contentsOf: UnsafeBufferPointer(
+                start: encoded.utf8Start, count: encoded.utf8CodeUnitCount))
+    }
 
     package mutating func raw(_ encoded: String.UTF8View) { bytes.append(contentsOf: encoded) }
 
@@ -143,14 +157,23 @@ extension [UInt8] {
     /// Appends a number in decimal digits without making a string of it first.
     package mutating func append(decimal value: Int64) {
         if value < 0 { append(UInt8(ascii: "-")) }
+        append(digitsOf: value.magnitude, base: 10)
+    }
+
+    /// The same in the digits 0 to 9 and a to z.
+    package mutating func append(base36 value: UInt64) { append(digitsOf: value, base: 36) }
+
+    @inline(__always)
+    private mutating func append(digitsOf value: UInt64, base: UInt64) {
         // From the last digit to the first; 64 bits have 20 of them at most.
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
-            var rest = value.magnitude
+            var rest = value
             var first = 20
             repeat {
                 first -= 1
-                let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
-                digits[first] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: digit)
+                let (quotient, digit) = rest.quotientAndRemainder(dividingBy: base)
+                let zero = digit < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10
+                digits[first] = zero + UInt8(truncatingIfNeeded: digit)
                 rest = quotient
             } while rest > 0
             append(contentsOf: UnsafeBufferPointer(rebasing: digits[first...]))

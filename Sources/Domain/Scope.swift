@@ -51,7 +51,8 @@ package struct Scopes: Hashable, Sendable, ExpressibleByArrayLiteral {
     /// In the order of their spelling, as lists and headers show them.
     package var words: [String] { all.map(\.rawValue) }
 
-    package var all: [Scope] { Self.sorted.filter { contains($0) } }
+    /// Of no memory of its own: the gate writes them with every answer.
+    package var all: some Collection<Scope> { Self.sorted.lazy.filter { contains($0) } }
 
     private static let sorted = Scope.allCases.sorted { $0.rawValue < $1.rawValue }
 

@@ -11,7 +11,7 @@ struct APIKeyTests {
             let key = APIKeyText.random(using: &random)
             let text = key.text
             #expect(text.hasPrefix("gh_"))
-            #expect(APIKeyText.hasPrefix(text))
+            #expect(APIKeyText.hasPrefix(text[...]))
             #expect(text.utf8.count == 53)
             #expect(text.utf8.dropFirst(3).allSatisfy(Base62.isDigit))
             let read = try #require(APIKeyText(text))

@@ -7,7 +7,7 @@ struct ScopeTests {
     func members() {
         for scope in Scope.allCases {
             let alone = Scopes([scope])
-            #expect(alone.all == [scope])
+            #expect(alone.all.elementsEqual([scope]))
             #expect(Scope.allCases.filter { alone.contains($0) } == [scope])
         }
         #expect(Scopes(Scope.allCases).all.count == Scope.allCases.count)
@@ -29,6 +29,6 @@ struct ScopeTests {
     func intersection() {
         let left = Scopes([.gate, .leases, .adminRead])
         let right = Scopes([.gate, .adminRead, .adminWrite])
-        #expect(left.intersection(right).all == [.adminRead, .gate])
+        #expect(left.intersection(right).all.elementsEqual([.adminRead, .gate]))
     }
 }

@@ -48,13 +48,16 @@ struct Identity: Sendable {
 
     /// The body of a grant.
     func grant(_ states: [LimitState], into json: inout JSONWriter) {
-        json.object { json in
-            json.member("allowed", true)
-            json.member("user_id", userID)
-            json.member("key_id", keyID)
-            json.member("plan", plan)
-            json.member("scopes") { json in json.array(scopes.all) { $0.string($1.rawValue) } }
-            json.member("limits") { $0.limitStates(states) }
-        }
+        json.raw(#"{"allowed":true,"user_id":"#)
+        json.id(userID)
+        json.raw(#","key_id":"#)
+        json.id(keyID)
+        json.raw(#","plan":"#)
+        if let plan { json.string(plan) } else { json.null() }
+        json.raw(#","scopes":"#)
+        json.array(scopes)
+        json.raw(#","limits":"#)
+        json.limitStates(states)
+        json.raw("}")
     }
 }

@@ -33,18 +33,15 @@ final class GateHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// Answers that the framework owes.
     private var answersDue = 0
     private var hasUnflushed = false
-    // Used again for each request: a warm one allocates little more than its answer.
+    // Used again for each request.
     private var review = Review()
-    private var body = JSONWriter(capacity: 1024)
-    private var fields: [UInt8] = []
-    private var lastAnswer = ByteBuffer()
-    private var date = HTTPDate()
+    private var writer: GateAnswerWriter
 
     init(appliance: Appliance, connectionGuard: ConnectionGuard) {
         self.appliance = appliance
         self.connectionGuard = connectionGuard
         isSecure = appliance.configuration.isSecure
-        fields.reserveCapacity(512)
+        writer = GateAnswerWriter(requestIDs: appliance.requestIDs, isSecure: isSecure)
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -105,11 +102,6 @@ final class GateHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     // MARK: Answers
 
-    /// A grant's status line and the headers that every answer has.
-    private static let grantHead =
-        Array("HTTP/1.1 200 OK\r\n".utf8)
-        + SecurityFields.json.flatMap { Array("\($0.name.rawName): \($0.value)\r\n".utf8) }
-
     /// False when something has to be loaded first.
     private func answer(
         _ request: GateRequest, _ head: HTTPRequestHead, _ context: ChannelHandlerContext
@@ -121,42 +113,22 @@ final class GateHandler: ChannelDuplexHandler, RemovableChannelHandler {
         let decision = appliance.gate(
             request.query, request.credential, at: now, &review
         ) { appliance.clients.address(forwardedFor: request.forwardedFor, from: peer) }
-        var buffer: ByteBuffer
+        let buffer: ByteBuffer
         var status = 200
         switch decision {
         case .cold: return false
         case .allowed(let caller):
-            let identity = Identity(caller)
-            body.removeAll()
-            identity.grant(review.states, into: &body)
-            fields.removeAll(keepingCapacity: true)
-            identity.write(into: &fields)
-            RateLimitFields.write(review.states, at: now, into: &fields)
-            buffer = emptyAnswer(
-                capacity: Self.grantHead.count + fields.count + body.bytes.count + 192)
-            buffer.writeBytes(Self.grantHead)
-            buffer.writeBytes(fields)
-            writeEnd(of: request, bodyBytes: body.bytes.count, at: now, into: &buffer)
-            buffer.writeBytes(body.bytes)
+            buffer = writer.grant(Identity(caller), review.states, requestID: request.id, at: now)
         case .refused(let problem, let caller):
             let id = appliance.requestIDs.id(for: request.id)
             let answer = appliance.refusal(problem, caller, query: request.query, requestID: id)
-            buffer = emptyAnswer(capacity: 2048)
+            buffer = writer.refusal(answer, requestID: id, at: now)
             status = answer.status.code
-            let reason = HTTPResponseStatus(statusCode: status).reasonPhrase
-            buffer.writeString("HTTP/1.1 \(status) \(reason)\r\n")
-            for field in answer.headers {
-                buffer.writeString("\(field.name.rawName): \(field.value)\r\n")
-            }
-            let count = answer.body.readableBytes
-            writeEnd(of: request, id: id, bodyBytes: count, at: now, into: &buffer)
-            buffer.writeImmutableBuffer(answer.body)
         }
         span?.endRequest(
             method: head.method.rawValue, route: Appliance.gatePath, status: status,
             isSecure: isSecure)
         encoder.write(NIOAny(buffer), promise: nil)
-        lastAnswer = buffer
         hasUnflushed = true
         connectionGuard.didAnswer()
         appliance.gateAnswers.next()
@@ -171,39 +143,6 @@ final class GateHandler: ChannelDuplexHandler, RemovableChannelHandler {
         else { return nil }
         var context = InstrumentationContext.topLevel
         return tracer.root(head.method.rawValue, .server, from: remote, in: &context)
-    }
-
-    /// The memory of the answer before, unless that one is not written yet: then it is shared, and
-    /// clearing it takes new memory.
-    private func emptyAnswer(capacity: Int) -> ByteBuffer {
-        var buffer = ByteBuffer()
-        swap(&buffer, &lastAnswer)
-        buffer.clear(minimumCapacity: capacity)
-        return buffer
-    }
-
-    /// The headers that the front gives every answer, in its order.
-    private func writeEnd(
-        of request: GateRequest, id: String? = nil, bodyBytes: Int, at now: Timestamp,
-        into buffer: inout ByteBuffer
-    ) {
-        buffer.writeStaticString("Content-Length: ")
-        fields.removeAll(keepingCapacity: true)
-        fields.append(decimal: Int64(bodyBytes))
-        fields.append(contentsOf: "\r\nX-Request-Id: ".utf8)
-        if let id {
-            fields.append(contentsOf: id.utf8)
-        } else {
-            appliance.requestIDs.write(for: request.id, into: &fields)
-        }
-        fields.append(contentsOf: "\r\n".utf8)
-        if isSecure {
-            fields.append(contentsOf: SecurityFields.strictTransportLine.utf8)
-        }
-        fields.append(contentsOf: "Date: ".utf8)
-        date.write(now, into: &fields)
-        fields.append(contentsOf: "\r\n\r\n".utf8)
-        buffer.writeBytes(fields)
     }
 }
 

@@ -24,7 +24,7 @@ final class RequestIDs: Sendable {
             return
         }
         bytes.append(contentsOf: prefixBytes)
-        bytes.append(contentsOf: String(count.next(), radix: 36).utf8)
+        bytes.append(base36: count.next())
     }
 
     /// 1 to 64 of the characters that are safe in a log, a header and a URL.

@@ -49,13 +49,17 @@ extension JSONWriter {
     /// from another module is not specialised, and this is written for every request.
     package mutating func limitStates(_ states: [LimitState]) {
         array(states) { json, state in
-            json.object { json in
-                json.member("limit", state.name)
-                json.member("allowed", state.allowed)
-                json.member("used", state.used)
-                json.member("remaining", state.remaining)
-                json.member("resets_at", state.resetsAt)
-            }
+            json.raw(#"{"limit":"#)
+            json.string(state.name)
+            json.raw(#","allowed":"#)
+            json.integer(state.allowed)
+            json.raw(#","used":"#)
+            json.integer(state.used)
+            json.raw(#","remaining":"#)
+            json.integer(state.remaining)
+            json.raw(#","resets_at":"#)
+            json.time(state.resetsAt)
+            json.raw("}")
         }
     }
 }
