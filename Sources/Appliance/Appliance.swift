@@ -15,6 +15,8 @@ package final class Appliance: Sendable {
     let store: any Database
     /// The same store by itself, for what only its engine can.
     let engine: any Database
+    /// What several daemons on one store share; nil when this one is alone.
+    let redis: RedisClient?
     let clock: WallClock
     let logger: Logger
     let hasher: PasswordHasher
@@ -77,6 +79,9 @@ package final class Appliance: Sendable {
             base: engine, system: engine is SQLiteStore ? "sqlite" : "postgresql",
             settings: settings, tracer: tracer, logger: logger)
         self.store = store
+        redis = try configuration.redisOptions().map {
+            RedisClient($0, tracer: tracer, logger: logger)
+        }
         self.clock = clock
         self.logger = logger
         tls = try TLSFiles(configuration.server.tls, logger: logger)
@@ -210,7 +215,7 @@ package final class Appliance: Sendable {
         // The first is stopped last: what the others do at their end is reported too.
         let reports: [any Service] =
             (exporter.map { [$0] } ?? []) + (sentry.map { [$0] } ?? [])
-        return reports + [
+        return reports + (redis.map { [$0] } ?? []) + [
             Checkpointer(appliance: self), jobRunner(), ControlListener(appliance: self),
         ] + (metrics.map { [$0] } ?? []) + [
             listener(sockets: sockets) { channel in

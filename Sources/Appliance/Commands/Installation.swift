@@ -96,6 +96,7 @@ extension CommandRefusal {
         case let problem as Problem: self.init(problem)
         case let failure as TLSPair.Failure: self.init(.configuration, failure.reason)
         case let failure as UnusableAuthorities: self.init(.configuration, failure.reason)
+        case let failure as UnusableSecret: self.init(.configuration, failure.reason)
         case let failure as SafeFile.Failure: self.init(.cannotCreate, failure.reason)
         case let failure as InheritedSockets.Failure: self.init(.configuration, failure.reason)
         default: return nil

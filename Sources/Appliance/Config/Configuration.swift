@@ -154,6 +154,7 @@ package struct Configuration: Sendable, Equatable {
     package var metrics = Metrics()
     package var docs = Docs()
     package var store = Store()
+    package var redis = Redis()
     package var backup = Backup()
     package var auth = Auth()
     package var limits = Limits()

@@ -123,7 +123,7 @@ package struct ConfigurationKey: Sendable {
 extension ConfigurationKey {
     /// Every key there is, in the order of config/gatehouse.yaml.
     package static let all: [ConfigurationKey] =
-        server + metrics + docs + store + backup + auth + limits + usage + mail + jobs + log
+        server + metrics + docs + store + redis + backup + auth + limits + usage + mail + jobs + log
         + reports
 
     private static let server: [ConfigurationKey] = [

@@ -36,9 +36,9 @@ package enum ConfigurationLoader {
             try apply(credentialsIn: directory, to: &configuration)
         }
         try apply(environment, to: &configuration)
-        if let contradiction = configuration.contradiction ?? configuration.mailMistake {
-            throw Failure(description: contradiction)
-        }
+        let mistake =
+            configuration.contradiction ?? configuration.mailMistake ?? configuration.redisMistake
+        if let mistake { throw Failure(description: mistake) }
         return configuration
     }
 

@@ -66,7 +66,7 @@ enum QueryString {
     }
 
     /// A sign that is not followed by two hexadecimal digits stands for itself.
-    private static func decoded(_ text: Substring) -> String {
+    static func decoded(_ text: Substring) -> String {
         guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
         let bytes = Array(text.utf8)
         var found: [UInt8] = []

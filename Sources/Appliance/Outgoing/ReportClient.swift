@@ -48,33 +48,18 @@ final class ReportClient: Sendable {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let outcome = loop.makePromise(of: ReportAnswer.self)
         let request = ReportHandler.Request(head: head(bodyBytes: body.count), body: body)
-        // Nothing is read before the handlers are there, and they are there only on the one
-        // connection that was taken: of a name with two addresses, two are begun.
-        let connection = ClientBootstrap(group: loop)
-            .connectTimeout(timeout)
-            .channelOption(.autoRead, value: false)
-            .connect(host: url.host, port: url.port)
-            .flatMap { [url, tls, timeout] channel in
-                loop.makeCompletedFuture {
-                    let pipeline = channel.pipeline.syncOperations
-                    if let tls {
-                        let name = IPAddress(url.host) == nil ? url.host : nil
-                        try pipeline.addHandler(
-                            NIOSSLClientHandler(context: tls, serverHostname: name))
-                    }
-                    try pipeline.addHTTPClientHandlers()
-                    try pipeline.addHandler(
-                        ReportHandler(request, timeout: timeout, outcome: outcome))
-                }
-                .flatMap { channel.setOption(.autoRead, value: true) }
-                .map { channel }
-            }
+        let place = ServerPlace.host(url.host, port: url.port)
+        let secured = tls.map { ClientTLS(context: $0, host: url.host) }
         let channel: any Channel
-        do {
-            channel = try await connection.get()
+        do throws(Unreachable) {
+            channel = try await place.connect(on: loop, timeout: timeout, tls: secured) {
+                [timeout] pipeline in
+                try pipeline.addHTTPClientHandlers()
+                try pipeline.addHandler(ReportHandler(request, timeout: timeout, outcome: outcome))
+            }
         } catch {
             outcome.fail(CancellationError())
-            throw ReportFailure(reason: "cannot reach \(url.authority): \(Self.reason(error))")
+            throw ReportFailure(reason: "cannot reach \(url.authority): \(error.reason)")
         }
         do {
             return try await withTaskCancellationHandler {
@@ -98,12 +83,5 @@ final class ReportClient: Sendable {
         for field in fields { headers.add(name: field.name, value: field.value) }
         let target = url.path.isEmpty ? "/" : url.path
         return HTTPRequestHead(version: .http1_1, method: .POST, uri: target, headers: headers)
-    }
-
-    /// Of the addresses that a name has, what the first one said.
-    private static func reason(_ error: any Error) -> String {
-        guard let failed = error as? NIOConnectionError else { return "\(error)" }
-        if let first = failed.connectionErrors.first { return "\(first.error)" }
-        return "there is no such host"
     }
 }

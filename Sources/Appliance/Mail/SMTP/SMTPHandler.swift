@@ -8,17 +8,6 @@ final class SMTPHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    struct Security: Sendable {
-        let context: NIOSSLContext
-        let host: String
-
-        func handler() throws -> NIOSSLClientHandler {
-            // Of an address there is no SNI; the certificate is then checked against the address.
-            try NIOSSLClientHandler(
-                context: context, serverHostname: IPAddress(host) == nil ? host : nil)
-        }
-    }
-
     struct Timeouts: Sendable {
         let step: TimeAmount
         let verdict: TimeAmount
@@ -32,14 +21,14 @@ final class SMTPHandler: ChannelInboundHandler {
 
     private var conversation: SMTPConversation
     private let beginsSecure: Bool
-    private let security: Security?
+    private let security: ClientTLS?
     private let timeouts: Timeouts
     private let outcome: EventLoopPromise<Void>
     private var isDecided = false
     private var deadline: Scheduled<Void>?
 
     init(
-        _ conversation: SMTPConversation, beginsSecure: Bool, security: Security?,
+        _ conversation: SMTPConversation, beginsSecure: Bool, security: ClientTLS?,
         timeouts: Timeouts, outcome: EventLoopPromise<Void>
     ) {
         self.conversation = conversation

@@ -28,33 +28,22 @@ final class SMTPTransport: Sendable {
         let outcome = loop.makePromise(of: Void.self)
         let conversation = SMTPConversation(message, setting)
         let timeouts = SMTPHandler.Timeouts(server.timeout)
-        // Nothing is read before the handler is there, and it is there only on the one connection
-        // that was taken: of a name with two addresses, two are begun.
-        let connection = ClientBootstrap(group: loop)
-            .connectTimeout(timeouts.step)
-            .channelOption(.autoRead, value: false)
-            .connect(host: server.host, port: server.port)
-            .flatMap { [server, tls] channel in
-                loop.makeCompletedFuture {
-                    let security = tls.map { SMTPHandler.Security(context: $0, host: server.host) }
-                    if server.security == .tls, let security {
-                        try channel.pipeline.syncOperations.addHandler(security.handler())
-                    }
-                    try channel.pipeline.syncOperations.addHandler(
-                        SMTPHandler(
-                            conversation, beginsSecure: server.security == .tls,
-                            security: security, timeouts: timeouts, outcome: outcome))
-                }
-                .flatMap { channel.setOption(.autoRead, value: true) }
-                .map { channel }
-            }
+        let place = ServerPlace.host(server.host, port: server.port)
+        let security = tls.map { ClientTLS(context: $0, host: server.host) }
+        let beginsSecure = server.security == .tls
         let channel: any Channel
-        do {
-            channel = try await connection.get()
+        do throws(Unreachable) {
+            channel = try await place.connect(
+                on: loop, timeout: timeouts.step, tls: beginsSecure ? security : nil
+            ) { pipeline in
+                try pipeline.addHandler(
+                    SMTPHandler(
+                        conversation, beginsSecure: beginsSecure, security: security,
+                        timeouts: timeouts, outcome: outcome))
+            }
         } catch {
             outcome.fail(CancellationError())
-            let place = "\(server.host):\(server.port)"
-            throw .later("cannot reach the mail server at \(place): \(Self.reason(error))")
+            throw .later("cannot reach the mail server at \(place): \(error.reason)")
         }
         do {
             try await withTaskCancellationHandler {
@@ -67,12 +56,5 @@ final class SMTPTransport: Sendable {
         } catch {
             throw .later("\(error)")
         }
-    }
-
-    /// Of the addresses that a name has, what the first one said.
-    private static func reason(_ error: any Error) -> String {
-        guard let failed = error as? NIOConnectionError else { return "\(error)" }
-        if let first = failed.connectionErrors.first { return "\(first.error)" }
-        return "there is no such host"
     }
 }
