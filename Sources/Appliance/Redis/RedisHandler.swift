@@ -140,6 +140,7 @@ final class RedisHandler: ChannelInboundHandler {
     private func end(_ reason: RedisFailure) {
         guard let context else { return }
         self.context = nil
+        answered = (0, 0)
         timer?.cancel()
         let unanswered = Array(sent) + link.didEnd(reason)
         sent.removeAll()

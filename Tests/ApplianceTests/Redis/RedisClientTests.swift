@@ -9,8 +9,8 @@ import Testing
 struct RedisClientTests {
     @Test("many commands at once are answered each with its own answer")
     func pipelining() async throws {
-        try await RedisServer.run { server in
-            try await RedisRig.run(server.url) { rig in
+        try await RedisServer.run { server async throws in
+            try await RedisRig.run(server.url) { rig async throws in
                 let counted = try await withThrowingTaskGroup(of: (Int64, Int64).self) { group in
                     for number in 0..<3000 as Range<Int64> {
                         group.addTask {
@@ -33,8 +33,8 @@ struct RedisClientTests {
 
     @Test("an error of the server is thrown with its words, and the next command is not touched")
     func refused() async throws {
-        try await RedisServer.run { server in
-            try await RedisRig.run(server.url) { rig in
+        try await RedisServer.run { server async throws in
+            try await RedisRig.run(server.url) { rig async throws in
                 _ = try await rig.send("SET", "k", "text")
                 async let wrong = rig.failure("INCR", "k")
                 async let right = rig.send("GET", "k")
@@ -51,13 +51,13 @@ struct RedisClientTests {
 
     @Test("the daemon is named, in the database of the URL")
     func greeting() async throws {
-        try await RedisServer.run { server in
-            try await RedisRig.run(server.url + "/5") { rig in
+        try await RedisServer.run { server async throws in
+            try await RedisRig.run(server.url + "/5") { rig async throws in
                 let list = try await rig.send("CLIENT", "LIST").text ?? ""
                 let own = list.split(separator: "\n").filter { $0.contains(" name=gatehouse ") }
                 #expect(own.count { $0.contains(" db=5 ") } >= 1, "\(list)")
             }
-            try await RedisRig.run("unix:" + server.socket) { rig in
+            try await RedisRig.run("unix:" + server.socket) { rig async throws in
                 #expect(try await rig.send("PING").text == "PONG")
             }
         }
@@ -68,16 +68,16 @@ struct RedisClientTests {
         let arguments = [
             "--requirepass", "first-secret", "--user", "gate on >second-secret ~* &* +@all",
         ]
-        try await RedisServer.run(arguments) { server in
+        try await RedisServer.run(arguments) { server async throws in
             let address = "127.0.0.1:\(server.port)"
-            try await RedisRig.run(server.url, password: "first-secret") { rig in
+            try await RedisRig.run(server.url, password: "first-secret") { rig async throws in
                 #expect(try await rig.send("ACL", "WHOAMI").text == "default")
             }
-            try await RedisRig.run("redis://gate:second-secret@\(address)") { rig in
+            try await RedisRig.run("redis://gate:second-secret@\(address)") { rig async throws in
                 #expect(try await rig.send("ACL", "WHOAMI").text == "gate")
             }
             for url in ["redis://gate:first-secret@\(address)", server.url] {
-                try await RedisRig.run(url, waits: false) { rig in
+                try await RedisRig.run(url, waits: false) { rig async throws in
                     while rig.log.lines.isEmpty { try await Task.sleep(for: .milliseconds(2)) }
                     #expect(await rig.failure("PING") == .away("no connection"))
                     let line = rig.log.lines.joined(separator: "\n")
@@ -91,8 +91,8 @@ struct RedisClientTests {
     @Test("a script is sent whole only to a server that does not know it")
     func scripts() async throws {
         let script = RedisScript("return {KEYS[1], ARGV[1], redis.call('INCR', KEYS[1])}")
-        try await RedisServer.run { server in
-            try await RedisRig.run(server.url) { rig in
+        try await RedisServer.run { server async throws in
+            try await RedisRig.run(server.url) { rig async throws in
                 let bytes: [UInt8] = [0, 255, 13, 10]
                 for count in 1...3 as ClosedRange<Int64> {
                     let reply = try await rig.client.run(script, keys: ["k"], [bytes])
@@ -115,10 +115,10 @@ struct RedisClientTests {
 
     @Test("what was put before the end is answered; what comes after it is not sent")
     func gracefulEnd() async throws {
-        try await RedisServer.run { server in
+        try await RedisServer.run { server async throws in
             let answers = Mutex<[Bool]>([])
             let kept = Mutex<RedisClient?>(nil)
-            try await RedisRig.run(server.url) { rig in
+            try await RedisRig.run(server.url) { rig async throws in
                 kept.withLock { $0 = rig.client }
                 for _ in 0..<500 {
                     rig.client.send(RedisCommand("INCR", "n")) { result in
@@ -134,8 +134,8 @@ struct RedisClientTests {
 
     @Test("a server that may drop keys is told of once")
     func eviction() async throws {
-        try await RedisServer.run(["--maxmemory-policy", "allkeys-lru"]) { server in
-            try await RedisRig.run(server.url) { rig in
+        try await RedisServer.run(["--maxmemory-policy", "allkeys-lru"]) { server async throws in
+            try await RedisRig.run(server.url) { rig async throws in
                 let former = try await rig.server()
                 await server.stop()
                 try await server.start()

@@ -9,8 +9,8 @@ import Testing
 struct RedisOutageTests {
     @Test("a server that is killed fails what is in flight, and is found again with another id")
     func killed() async throws {
-        try await RedisServer.run { server in
-            try await RedisRig.run(server.url) { rig in
+        try await RedisServer.run { server async throws in
+            try await RedisRig.run(server.url) { rig async throws in
                 let former = try await rig.server()
                 // It answers only when something is there, which never is.
                 async let lost = rig.failure("BLPOP", "nothing", "0")
@@ -33,8 +33,8 @@ struct RedisOutageTests {
 
     @Test("a server that says nothing is given up on when a command's time is up")
     func commandTimeout() async throws {
-        try await RedisServer.run { server in
-            try await RedisRig.run(server.url, timeout: .milliseconds(200)) { rig in
+        try await RedisServer.run { server async throws in
+            try await RedisRig.run(server.url, timeout: .milliseconds(200)) { rig async throws in
                 let former = try await rig.server()
                 server.pause()
                 let begun = ContinuousClock.now
@@ -52,8 +52,8 @@ struct RedisOutageTests {
 
     @Test("an idle connection that leads nowhere is noticed after twice the timeout")
     func halfOpen() async throws {
-        try await RedisServer.run { server in
-            try await RedisRig.run(server.url, timeout: .milliseconds(100)) { rig in
+        try await RedisServer.run { server async throws in
+            try await RedisRig.run(server.url, timeout: .milliseconds(100)) { rig async throws in
                 try await rig.server()
                 server.pause()
                 let begun = ContinuousClock.now
@@ -72,8 +72,8 @@ struct RedisOutageTests {
 
     @Test("what does not fit in the queue is refused at once, and the rest is told of the end")
     func bounded() async throws {
-        try await RedisServer.run { server in
-            try await RedisRig.run(server.url, timeout: .seconds(1)) { rig in
+        try await RedisServer.run { server async throws in
+            try await RedisRig.run(server.url, timeout: .seconds(1)) { rig async throws in
                 server.pause()
                 let failures = Mutex<[String: Int]>([:])
                 let most = RedisLink.commandsMax
@@ -98,14 +98,14 @@ struct RedisOutageTests {
 
     @Test("a server that has become a replica is left, and not used while it is one")
     func replica() async throws {
-        try await RedisServer.run { server in
-            try await RedisRig.run(server.url, timeout: .milliseconds(200)) { rig in
+        try await RedisServer.run { server async throws in
+            try await RedisRig.run(server.url, timeout: .milliseconds(200)) { rig async throws in
                 _ = try await rig.send("REPLICAOF", "127.0.0.1", "1")
                 let failure = await rig.failure("SET", "k", "v")
                 #expect(failure.map { "\($0)" }?.hasPrefix("READONLY ") == true)
                 try await rig.isAway()
             }
-            try await RedisRig.run(server.url, waits: false) { rig in
+            try await RedisRig.run(server.url, waits: false) { rig async throws in
                 while rig.log.lines.isEmpty { try await Task.sleep(for: .milliseconds(2)) }
                 #expect(rig.log.lines.allSatisfy { $0.contains("the server is a replica") })
                 #expect(rig.client.server == nil)
@@ -115,8 +115,8 @@ struct RedisOutageTests {
 
     @Test("messages reach everybody who listens")
     func messages() async throws {
-        try await RedisServer.run { server in
-            try await RedisRig.run(server.url) { rig in
+        try await RedisServer.run { server async throws in
+            try await RedisRig.run(server.url) { rig async throws in
                 let first = rig.client.messages(of: "news")
                 let second = rig.client.messages(of: "news")
                 for await message in first {
@@ -139,8 +139,8 @@ struct RedisOutageTests {
 
     @Test("after each new connection an empty message says that some may have been missed")
     func missedMessages() async throws {
-        try await RedisServer.run { server in
-            try await RedisRig.run(server.url) { rig in
+        try await RedisServer.run { server async throws in
+            try await RedisRig.run(server.url) { rig async throws in
                 var news = rig.client.messages(of: "news").makeAsyncIterator()
                 #expect(await news.next() == [])
                 let former = try await rig.server()
