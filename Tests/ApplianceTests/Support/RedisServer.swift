@@ -157,6 +157,14 @@ final class RedisServer: Sendable {
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, output, 1)
         posix_spawn_file_actions_adddup2(&actions, output, 2)
+        // Our threads block signals, and a child begins with what its parent blocks.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         let words =
             [
                 "setpriv", "--pdeathsig", "KILL", "redis-server", "--port", "\(port)",
@@ -166,7 +174,7 @@ final class RedisServer: Sendable {
         var pointers = words.map { strdup($0) } + [nil]
         defer { for pointer in pointers { free(pointer) } }
         var process = pid_t()
-        let code = posix_spawnp(&process, "setpriv", &actions, nil, &pointers, environ)
+        let code = posix_spawnp(&process, "setpriv", &actions, &attributes, &pointers, environ)
         return code == 0 ? process : nil
     }
 
