@@ -22,6 +22,9 @@ extension Configuration {
         if url.password != nil, redis.passwordFile != nil {
             return "redis.url and redis.password_file: expected a password in one of them"
         }
+        if url.user != nil, url.password == nil, redis.passwordFile == nil {
+            return "redis.url: expected a password for the user, there or in redis.password_file"
+        }
         return nil
     }
 }

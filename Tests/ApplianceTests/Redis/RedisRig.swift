@@ -10,8 +10,11 @@ struct RedisRig: Sendable {
     let log: LogRecord
 
     /// Runs `body` once the client is connected, unless told not to wait.
+    ///
+    /// - Parameter timeout: long, since a machine that compiles beside the tests takes its time; a
+    ///   test that is about the timeout names a shorter one.
     static func run(
-        _ url: String, password: String? = nil, timeout: Duration = .milliseconds(500),
+        _ url: String, password: String? = nil, timeout: Duration = .seconds(5),
         waits: Bool = true, _ body: (RedisRig) async throws -> Void
     ) async throws {
         let log = LogRecord()
@@ -34,10 +37,11 @@ struct RedisRig: Sendable {
         }
     }
 
-    func isAway() async throws { _ = try await until("away") { client.server == nil ? true : nil } }
+    func isAway() async throws { try await until("away") { client.server == nil ? true : nil } }
 
     /// Nothing announces these; a test that waits for ever fails here instead.
-    private func until<Value>(
+    @discardableResult
+    func until<Value>(
         _ what: @autoclosure () -> String, _ look: () -> Value?
     ) async throws -> Value {
         let end = ContinuousClock.now + .seconds(20)
@@ -53,6 +57,16 @@ struct RedisRig: Sendable {
             RedisCommand(words[0], words.dropFirst().map { Array($0.utf8) }))
     }
 
+    /// Puts a command, which is on its way when this returns, and tells what became of it later.
+    func put(_ words: String...) -> AsyncStream<Result<RedisReply, RedisFailure>> {
+        let (stream, told) = AsyncStream.makeStream(of: Result<RedisReply, RedisFailure>.self)
+        client.send(RedisCommand(words[0], words.dropFirst().map { Array($0.utf8) })) {
+            told.yield($0)
+            told.finish()
+        }
+        return stream
+    }
+
     /// What becomes of a command that should fail.
     func failure(_ words: String...) async -> RedisFailure? {
         do throws(RedisFailure) {
@@ -65,9 +79,9 @@ struct RedisRig: Sendable {
     }
 }
 
-extension RedisFailure {
+extension Result<RedisReply, RedisFailure> {
     var isAway: Bool {
-        guard case .away = self else { return false }
+        guard case .failure(.away) = self else { return false }
         return true
     }
 }

@@ -49,5 +49,9 @@ struct RedisURLTests {
         #expect(configuration.redisMistake == nil)
         configuration.redis.passwordFile = "/etc/gatehouse/redis-password"
         #expect(configuration.redisMistake?.contains("in one of them") == true)
+        configuration.redis.url = RedisURL("redis://gate@cache")
+        #expect(configuration.redisMistake == nil)
+        configuration.redis.passwordFile = nil
+        #expect(configuration.redisMistake?.contains("expected a password") == true)
     }
 }
