@@ -109,7 +109,9 @@ package final class Appliance: Sendable {
         gatekeeper = Gatekeeper(store: store, counters: counters, customersMax: inMemory) {
             authenticator.forget(account: $0)
         }
-        throttle = Throttle(isEnabled: configuration.limits.authEnabled)
+        throttle = Throttle(
+            isEnabled: configuration.limits.authEnabled,
+            shared: redis.map { Throttle.Shared(rates: SharedRates(redis: $0), in: store) })
         guard let sender = MailSender(configuration.mail.from) else {
             throw Problem.internal(cause: "mail.from is no sender")
         }

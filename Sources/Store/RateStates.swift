@@ -49,6 +49,18 @@ package struct RateStates {
         }
     }
 
+    package func find(_ subject: String, _ name: String) throws(Problem) -> RateLimiter? {
+        try db.first(
+            """
+            SELECT backlog, updated_at FROM rate_states
+            WHERE subject = \(subject) AND name = \(name)
+            """
+        ) { row throws(Problem) in
+            let backlog = try row.parsed { Int128($0) }
+            return RateLimiter(backlog: backlog, updatedAt: try row.timestamp())
+        }
+    }
+
     package func prune(updatedBefore moment: Timestamp, atMost most: Int) throws(Problem) -> Int {
         try db.execute(
             """

@@ -90,7 +90,7 @@ extension Appliance {
                 pending?.confirmedAt == nil
                     ? "Ask for a secret first: POST /api/v1/me/totp." : "One-time codes are on.")
         }
-        try throttle.take(Throttle.Guess.otp, "\(user) \(pending.createdAt)", at: now)
+        try await throttle.take(Throttle.Guess.otp, "\(user) \(pending.createdAt)", at: now)
         let secret = try sealingKeys.open(pending.sealedSecret, context: Self.context(user))
         guard
             let step = TOTP.match(

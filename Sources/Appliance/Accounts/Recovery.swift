@@ -19,7 +19,7 @@ extension Appliance {
         purpose: OneTimeTokens.Purpose, if isWanted: @escaping @Sendable (Account) -> Bool,
         letter: (_ token: Secret) -> Occasion
     ) async throws(Problem) {
-        try throttleMail(to: email, from: origin, at: now)
+        try await throttleMail(to: email, from: origin, at: now)
         let token = OpaqueToken()
         let about = try letter(token.secret).json(seal)
         try await store.write { db throws(Problem) in
@@ -126,11 +126,11 @@ extension Appliance {
             try db.accounts.credentials(user)?.passwordHash
         }
         let subject = "\(user) \(hash ?? "")"
-        try throttle.take(Throttle.Guess.password, subject, at: now)
+        try await throttle.take(Throttle.Guess.password, subject, at: now)
         guard try await hasher.verify(password, against: hash), let hash else {
             throw Problem(.invalidCredentials, "The current password is wrong.")
         }
-        throttle.forgive(.password, subject)
+        await throttle.forgive(.password, subject, at: now)
         return hash
     }
 

@@ -15,7 +15,7 @@ extension Appliance {
         keep: @escaping @Sendable (Registered, any Connection) throws(Problem) -> Void
     ) async throws(Problem) -> Registered {
         if let from = origin.address {
-            try throttle.take(.registerByAddress, from.throttleKey, at: now)
+            try await throttle.take(.registerByAddress, from.throttleKey, at: now)
         }
         try policy.check(password, about: [email.description, name ?? ""], field: "password")
         // Also for a taken address: the answer must not come sooner.
@@ -116,16 +116,16 @@ extension Appliance {
 
     func throttleMail(
         to email: EmailAddress, from origin: Origin, at now: Timestamp
-    ) throws(Problem) {
+    ) async throws(Problem) {
         if let from = origin.address {
-            try throttle.take(.mailByAddress, from.throttleKey, at: now)
+            try await throttle.take(.mailByAddress, from.throttleKey, at: now)
         }
-        try throttle.take(.mailByAccount, email.description, at: now)
+        try await throttle.take(.mailByAccount, email.description, at: now)
     }
 
     func throttleGuesses(from origin: Origin, at now: Timestamp) throws(Problem) {
         if let from = origin.address {
-            try throttle.take(.tokenByAddress, from.throttleKey, at: now)
+            try throttle.takeHere(.tokenByAddress, from.throttleKey, at: now)
         }
     }
 }

@@ -15,7 +15,7 @@ extension Appliance {
     ) async throws(Problem) -> TokenPair {
         let address = origin.address?.description
         if let from = origin.address {
-            try throttle.take(.loginByAddress, from.throttleKey, at: now)
+            try await throttle.take(.loginByAddress, from.throttleKey, at: now)
         }
         let (credentials, isKnown) = try await store.read { db throws(Problem) in
             let credentials = try db.accounts.credentials(email)
@@ -27,7 +27,7 @@ extension Appliance {
         // And guesses are at one password: a new one begins a new run everywhere (security L2).
         let subject = [email.description, isKnown ? address ?? "" : "", hash ?? ""]
             .joined(separator: " ")
-        try throttle.take(Throttle.Guess.login, subject, at: now)
+        try await throttle.take(Throttle.Guess.login, subject, at: now)
 
         let isRight = try await hasher.verify(password, against: hash)
         guard isRight, let credentials, let hash, credentials.account.isActive else {
@@ -40,7 +40,9 @@ extension Appliance {
         let asksCode = credentials.account.hasTOTP
         // A run of its own: who has the password has six digits to guess. The same subject, so that
         // a stranger's guesses do not lock the owner out, and a new password ends the run.
-        if asksCode, otp != nil { try throttle.take(Throttle.Guess.otp, subject, at: now) }
+        if asksCode, otp != nil {
+            try await throttle.take(Throttle.Guess.otp, subject, at: now)
+        }
         let fresh = hasher.isOutdated(hash) ? try await hasher.hash(password) : nil
         let (account, code) = (credentials.account.id, asksCode ? otp : nil)
         let outcome = try await store.write { db throws(Problem) in
@@ -53,8 +55,8 @@ extension Appliance {
         case .codeWrong:
             throw Problem(.invalidCredentials, "The one-time code is wrong or was used.")
         case .pair(let pair):
-            throttle.forgive(.login, subject)
-            if asksCode { throttle.forgive(.otp, subject) }
+            await throttle.forgive(.login, subject, at: now)
+            if asksCode { await throttle.forgive(.otp, subject, at: now) }
             return pair
         }
     }
@@ -125,7 +127,7 @@ extension Appliance {
                 let account = try db.accounts.find(presented.session.userID), account.isActive
             else { return (Refreshed.ended, SessionID?.none) }
             let id = presented.session.id
-            try self.throttle.take(.refreshBySession, "\(id)", at: now)
+            try self.throttle.takeHere(.refreshBySession, "\(id)", at: now)
             return (try self.rotate(presented, of: account, db, from: origin, at: now), id)
         }
         if let session { authenticator.forget(sessions: [session]) }

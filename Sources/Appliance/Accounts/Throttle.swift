@@ -55,58 +55,86 @@ final class Throttle: Sendable {
 
     /// Buckets kept: an attacker must fill all of them from throttled addresses to wash one out.
     private static let bucketsMax = 200_000
+    /// Tries to count with the other daemons before a caller is told to come again. Each try that
+    /// is in vain is another daemon's that was not, and each has one under way for a name.
+    private static let triesMax = 32
     /// The subject of our rows in `rate_states`.
     static let subject = "throttle"
 
+    /// How long the next one has to wait: zero now, and then it is counted; nil for ever.
+    private typealias Rule = @Sendable (inout RateLimiter, Timestamp) -> Duration?
+
+    /// What several daemons count together.
+    struct Shared: Sendable {
+        let rates: SharedRates
+        /// What the store has under a name: for a Redis that has forgotten it.
+        let kept: @Sendable (_ name: String) async throws(Problem) -> RateLimiter?
+
+        init(rates: SharedRates, in store: any Database) {
+            self.rates = rates
+            kept = { name throws(Problem) in
+                try await store.read { db throws(Problem) in
+                    try db.rateStates.find(Throttle.subject, name)
+                }
+            }
+        }
+    }
+
     private let isEnabled: Bool
+    private let shared: Shared?
+    private let turnstiles = Turnstile.Row()
     private let buckets = LiveCache<String, RateLimiter>(capacity: bucketsMax)
-    private let guesses = LiveCache<String, GuessLimiter>(capacity: bucketsMax)
+    /// Guesses, as `rate_states` keeps them: the count stands where the backlog does.
+    private let guesses = LiveCache<String, RateLimiter>(capacity: bucketsMax)
     private let unsaved = Mutex<Set<String>>([])
 
-    init(isEnabled: Bool) { self.isEnabled = isEnabled }
+    /// - Parameter shared: nil where one daemon counts alone.
+    init(isEnabled: Bool, shared: Shared? = nil) {
+        self.isEnabled = isEnabled
+        self.shared = shared
+    }
 
-    /// Takes one, or throws `rate_limited` with the time until one is free.
-    func take(_ purpose: Purpose, _ subject: String, at now: Timestamp) throws(Problem) {
+    /// Takes one, or throws `rate_limited` with the time until one is free. For what each daemon
+    /// counts by itself.
+    func takeHere(_ purpose: Purpose, _ subject: String, at now: Timestamp) throws(Problem) {
         guard isEnabled else { return }
-        let rule = purpose.rule
         let name = Self.name(purpose, subject)
-        let wait: Duration? =
-            buckets.with(name) { Self.take(&$0, rule, at: now) }
-            ?? {
-                var fresh = RateLimiter()
-                let wait = Self.take(&fresh, rule, at: now)
-                buckets.put(name, fresh)
-                return wait
-            }()
+        let wait = waitHere(name, at: now, Self.rule(of: purpose))
         if purpose.isKept { unsaved.withLock { _ = $0.insert(name) } }
+        try Self.pass(wait, purpose)
+    }
+
+    /// The same, of all daemons together.
+    func take(_ purpose: Purpose, _ subject: String, at now: Timestamp) async throws(Problem) {
+        guard isEnabled else { return }
+        let name = Self.name(purpose, subject)
+        let wait = try await wait(name, at: now, Self.rule(of: purpose))
+        unsaved.withLock { _ = $0.insert(name) }
+        try Self.pass(wait, purpose)
+    }
+
+    private static func pass(_ wait: Duration?, _ purpose: Purpose) throws(Problem) {
         guard wait != .zero else { return }
         var problem = Problem(.rateLimited, "Too many attempts; wait a little.")
-        problem.retryAfter = wait ?? .seconds(rule.period / 1000)
+        problem.retryAfter = wait ?? .seconds(purpose.rule.period / 1000)
         throw problem
     }
 
-    private static func take(
-        _ bucket: inout RateLimiter, _ rule: RateRule, at now: Timestamp
-    ) -> Duration? {
-        bucket.follow(now)
-        let wait = bucket.wait(for: 1, under: rule, at: now)
-        if wait == .zero { bucket.take(1, under: rule, at: now) }
-        return wait
+    private static func rule(of purpose: Purpose) -> Rule {
+        { [rule = purpose.rule] bucket, now in
+            bucket.follow(now)
+            let wait = bucket.wait(for: 1, under: rule, at: now)
+            if wait == .zero { bucket.take(1, under: rule, at: now) }
+            return wait
+        }
     }
 
     /// Counts one guess at a password, or throws `rate_limited` with the time until the next may
     /// begin.
-    func take(_ guess: Guess, _ subject: String, at now: Timestamp) throws(Problem) {
+    func take(_ guess: Guess, _ subject: String, at now: Timestamp) async throws(Problem) {
         guard isEnabled else { return }
         let name = guess.prefix + Self.digest(of: subject)
-        let wait: Duration? =
-            guesses.with(name) { Self.take(&$0, at: now) }
-            ?? {
-                var fresh = GuessLimiter()
-                fresh.take(at: now)
-                guesses.put(name, fresh)
-                return .zero
-            }()
+        let wait = try await wait(name, at: now, Self.guessRule)
         guard wait != .zero else {
             unsaved.withLock { _ = $0.insert(name) }
             return
@@ -117,18 +145,81 @@ final class Throttle: Sendable {
         throw problem
     }
 
-    private static func take(_ limiter: inout GuessLimiter, at now: Timestamp) -> Duration? {
+    private static let guessRule: Rule = { kept, now in
+        var limiter = GuessLimiter(
+            count: Int64(clamping: kept.backlog), lastAt: kept.updatedAt)
         let wait = limiter.wait(at: now)
-        if wait == .zero { limiter.take(at: now) }
+        guard wait == .zero else { return wait }
+        limiter.take(at: now)
+        kept = RateLimiter(backlog: Int128(limiter.count), updatedAt: limiter.lastAt)
         return wait
     }
 
     /// The guess was right: the wrong ones before it are forgiven.
-    func forgive(_ guess: Guess, _ subject: String) {
+    func forgive(_ guess: Guess, _ subject: String, at now: Timestamp) async {
         guard isEnabled else { return }
         let name = guess.prefix + Self.digest(of: subject)
-        guesses.put(name, GuessLimiter())
+        let none = RateLimiter(updatedAt: now)
+        guesses.put(name, none)
         unsaved.withLock { _ = $0.insert(name) }
+        do throws(RedisFailure) {
+            try await shared?.rates.set(name, to: none)
+        } catch {
+            // What Redis had is then still held against them there: a wait too many, never one too
+            // few.
+        }
+    }
+
+    // MARK: Counting
+
+    private func cells(of name: String) -> LiveCache<String, RateLimiter> {
+        Self.isGuess(name) ? guesses : buckets
+    }
+
+    private func waitHere(_ name: String, at now: Timestamp, _ rule: Rule) -> Duration? {
+        cells(of: name).with(name, orInsert: RateLimiter()) { rule(&$0, now) }
+    }
+
+    /// Without Redis this daemon's own count holds, which goes on from what it last knew of the
+    /// others': never no count at all (security X4).
+    private func wait(
+        _ name: String, at now: Timestamp, _ rule: @escaping Rule
+    ) async throws(Problem) -> Duration? {
+        guard let shared else { return waitHere(name, at: now, rule) }
+        return try await turnstiles[name].pass { () throws(Problem) in
+            var seen: SharedRates.Seen
+            do throws(RedisFailure) {
+                seen = try await shared.rates.look(at: name)
+            } catch {
+                return self.waitHere(name, at: now, rule)
+            }
+            let first = seen.rate == nil ? try await self.known(name, shared) : RateLimiter()
+            do throws(RedisFailure) {
+                for _ in 0..<Self.triesMax {
+                    let former = seen.rate ?? first
+                    var rate = former
+                    let wait = rule(&rate, seen.now)
+                    if rate != former,
+                        let other = try await shared.rates.replace(name, seen, with: rate)
+                    {
+                        seen = other
+                        continue
+                    }
+                    self.cells(of: name).put(name, rate)
+                    return wait
+                }
+            } catch {
+                return self.waitHere(name, at: now, rule)
+            }
+            throw .overloaded("Sign-in", retryAfter: .seconds(1))
+        }
+    }
+
+    /// Where Redis has nothing: what is known here or in the store, whichever is newer.
+    private func known(_ name: String, _ shared: Shared) async throws(Problem) -> RateLimiter {
+        let own = cells(of: name).with(name) { $0 }
+        let kept = try await shared.kept(name)
+        return [own, kept].compactMap(\.self).max { $0.updatedAt < $1.updatedAt } ?? RateLimiter()
     }
 
     /// What was counted is personal (an address of some kind), so only its hash is kept.
@@ -150,16 +241,10 @@ final class Throttle: Sendable {
             return taken
         }
         return names.compactMap { name in
-            let rate =
-                Self.isGuess(name)
-                ? guesses.with(name) { Self.rate(of: $0) } : buckets.with(name) { $0 }
-            return rate.map { RateStates.Entry(subject: Self.subject, name: name, rate: $0) }
+            cells(of: name).with(name) { $0 }.map {
+                RateStates.Entry(subject: Self.subject, name: name, rate: $0)
+            }
         }
-    }
-
-    /// As `rate_states` keeps it: the count stands where the backlog does.
-    private static func rate(of limiter: GuessLimiter) -> RateLimiter {
-        RateLimiter(backlog: Int128(limiter.count), updatedAt: limiter.lastAt)
     }
 
     private static func isGuess(_ name: String) -> Bool {
@@ -173,13 +258,6 @@ final class Throttle: Sendable {
     }
 
     func restore(_ entries: [RateStates.Entry]) {
-        for entry in entries {
-            if Self.isGuess(entry.name) {
-                let count = Int64(clamping: entry.rate.backlog)
-                guesses.put(entry.name, GuessLimiter(count: count, lastAt: entry.rate.updatedAt))
-            } else {
-                buckets.put(entry.name, entry.rate)
-            }
-        }
+        for entry in entries { cells(of: entry.name).put(entry.name, entry.rate) }
     }
 }

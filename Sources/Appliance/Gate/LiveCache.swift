@@ -57,6 +57,21 @@ final class LiveCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         }
     }
 
+    /// The same, on a value that is put there when there is none.
+    func with<Result: Sendable>(
+        _ key: Key, orInsert fresh: Value, _ body: (inout Value) -> Result
+    ) -> Result {
+        stripe(key).state.withLock { state in
+            if let index = state.young.index(forKey: key) {
+                return body(&state.young.values[index])
+            }
+            var value = state.old.removeValue(forKey: key) ?? fresh
+            let result = body(&value)
+            insert(value, for: key, into: &state)
+            return result
+        }
+    }
+
     /// Fetches the value unless it is there; false when there is none to fetch.
     func load(
         _ key: Key, _ fetch: () async throws(Problem) -> Value?

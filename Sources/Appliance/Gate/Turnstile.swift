@@ -33,6 +33,10 @@ final class Turnstile: Sendable {
         subscript<Noun>(id: ID<Noun>) -> Turnstile {
             turnstiles[Int(id.low % UInt64(turnstiles.count))]
         }
+
+        subscript(name: String) -> Turnstile {
+            turnstiles[Int(UInt(bitPattern: name.hashValue) % UInt(turnstiles.count))]
+        }
     }
 
     private func enter() async {

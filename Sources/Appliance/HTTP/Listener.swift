@@ -101,7 +101,7 @@ extension Appliance {
         let settings = settings.current
         let isThrottled = route.isThrottled && settings.configuration.limits.authEnabled
         if isThrottled, let from = address() {
-            try throttle.take(
+            try throttle.takeHere(
                 .apiByAddress(settings.configuration.limits.apiPerMinuteAddress),
                 from.throttleKey, at: now)
         }
@@ -109,7 +109,7 @@ extension Appliance {
         let caller = try await authenticator.caller(
             Credential(request.headers), at: now, address: address)
         if isThrottled {
-            try throttle.take(
+            try throttle.takeHere(
                 .apiByUser(settings.configuration.limits.apiPerMinuteUser), "\(caller.userID)",
                 at: now)
         }

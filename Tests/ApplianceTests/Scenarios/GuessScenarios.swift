@@ -99,7 +99,7 @@ struct GuessScenarios {
         try await TestServer.run { server async throws in
             let thief = try await server.person()
             for _ in 0..<100 {
-                try server.appliance.throttle.take(
+                try await server.appliance.throttle.take(
                     Throttle.Guess.password, thief.id, at: server.clock.now)
                 server.clock.advance(.seconds(900))
             }

@@ -130,7 +130,7 @@ struct OneTimeCodeScenarios {
             }
             // What a stranger's guesses from elsewhere are counted under.
             for _ in 0..<10 {
-                try server.appliance.throttle.take(
+                try await server.appliance.throttle.take(
                     Throttle.Guess.otp, "\(ann.person.email)  \(hash)", at: now)
             }
             #expect(try await ann.login(ann.code(1)).status == 200)

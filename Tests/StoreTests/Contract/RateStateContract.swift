@@ -28,6 +28,22 @@ struct RateStateContract {
         }
     }
 
+    @Test("One rate is found by its subject and its name")
+    func find() async throws {
+        try await withStore { db in
+            let entry = Self.entry("user:a", "b", backlog: 8, at: 5)
+            let found = try await db.write { db throws(Problem) in
+                try db.rateStates.save([
+                    Self.entry("user:a", "a"), entry, Self.entry("user:b", "b"),
+                ])
+                return [
+                    try db.rateStates.find("user:a", "b"), try db.rateStates.find("user:a", "c"),
+                ]
+            }
+            #expect(found == [entry.rate, nil])
+        }
+    }
+
     @Test("A later state takes the place of the one before; other subjects and names stay")
     func replaces() async throws {
         try await withStore { db in

@@ -215,6 +215,9 @@ struct QueryCalls {
         }
         add("rateStates.save") { db throws(Problem) in try db.rateStates.save([rate]) }
         add("rateStates.load") { db throws(Problem) in _ = try db.rateStates.load("user:a") }
+        add("rateStates.find") { db throws(Problem) in
+            _ = try db.rateStates.find("user:a", "a")
+        }
         add("rateStates.prune") { db throws(Problem) in
             _ = try db.rateStates.prune(updatedBefore: now, atMost: 9)
         }
