@@ -119,7 +119,7 @@ package final class Appliance: Sendable {
         courier = try Courier(configuration)
         seal = MailSeal(keys: sealingKeys)
         readiness = Readiness(
-            store: store, directory: configuration.dataDirectory, clock: clock)
+            store: store, redis: redis, directory: configuration.dataDirectory, clock: clock)
     }
 
     /// As it is right now: a reload changes it. Where each request looks, take `settings.current`.
@@ -217,7 +217,8 @@ package final class Appliance: Sendable {
         // The first is stopped last: what the others do at their end is reported too.
         let reports: [any Service] =
             (exporter.map { [$0] } ?? []) + (sentry.map { [$0] } ?? [])
-        return reports + (redis.map { [$0] } ?? []) + [
+        let shared: [any Service] = (redis.map { [$0] } ?? []) + (jobNews.map { [$0] } ?? [])
+        return reports + shared + [
             Checkpointer(appliance: self), jobRunner(), ControlListener(appliance: self),
         ] + (metrics.map { [$0] } ?? []) + [
             listener(sockets: sockets) { channel in

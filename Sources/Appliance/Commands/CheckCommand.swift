@@ -19,7 +19,9 @@ struct CheckCommand: AsyncParsableCommand {
     func run() async throws {
         try await orRefuse {
             let configuration = try installation.configuration()
-            let findings = try Examination(configuration, at: WallClock.system.now()).findings
+            let findings =
+                try Examination(configuration, at: WallClock.system.now()).findings
+                + (await RedisFindings.all(configuration))
             if json {
                 print(Self.encoded(findings))
             } else {

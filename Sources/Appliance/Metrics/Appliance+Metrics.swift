@@ -7,7 +7,8 @@ extension Appliance {
     /// counted for it on the way of a request.
     func measurements(_ facts: Lookout.Facts) -> [Measurement] {
         httpMeter.measurements + gateMeasurements + storeMeasurements(facts)
-            + countingMeasurements + upkeepMeasurements(facts) + ProcessFigures.measurements + [
+            + countingMeasurements + redisMeasurements + upkeepMeasurements(facts)
+            + ProcessFigures.measurements + [
                 Measurement(
                     .buildInfo, each: [([Gatehouse.version, SQLiteStore.library.version], 1)])
             ]
@@ -78,6 +79,21 @@ extension Appliance {
             Measurement(.counterFileSize, figures.bytes),
             Measurement(.counterDegraded, figures.isDegraded ? 1 : 0),
             Measurement(.foldBacklog, gatekeeper.journal.backlog),
+        ]
+    }
+
+    private var redisMeasurements: [Measurement] {
+        guard let redis else { return [] }
+        let meter = redis.meter
+        return [
+            Measurement(.redisUp, redis.server == nil ? 0 : 1),
+            Measurement(.redisConnections, meter.connectionsMade),
+            Measurement(
+                .redisCommands, each: meter.commands.map { ([$0.outcome], Double($0.count)) }),
+            Measurement(
+                .redisRoundTrips,
+                [Measurement.Series(labels: [], value: .histogram(meter.roundTrips.counts))]),
+            Measurement(.redisWaiting, redis.unanswered),
         ]
     }
 

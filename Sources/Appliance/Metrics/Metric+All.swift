@@ -92,6 +92,23 @@ extension Metric {
     static let foldBacklog = gauge(
         "gatehouse_fold_backlog", "Customers with counts that the store does not have yet.")
 
+    // MARK: Redis
+
+    static let redisUp = gauge(
+        "gatehouse_redis_up", "1 while there is a connection to Redis; none without redis.url.")
+    static let redisConnections = counter(
+        "gatehouse_redis_connections_total",
+        "Connections made to Redis: two at a start, more when they were lost.")
+    static let redisCommands = counter(
+        "gatehouse_redis_commands_total",
+        "Commands sent to Redis: answered, error where it refused, lost without an answer.",
+        by: "outcome")
+    static let redisRoundTrips = histogram(
+        "gatehouse_redis_command_duration_seconds",
+        "Time from a command's call to its answer.", unit: .seconds)
+    static let redisWaiting = gauge(
+        "gatehouse_redis_commands_waiting", "Commands without an answer so far.")
+
     // MARK: Upkeep
 
     static let jobs = gauge(
@@ -156,6 +173,7 @@ extension Metric {
         + [storeLargestGroup, storeCommitTime, storeWaitingReads, storeReadersBusy, storeReaders]
         + [storeCheckpoints, storeCheckpointAge, storeWALPages, storeWALSize, storeSize, diskFree]
         + [counterPlaces, counterFileSize, counterDegraded, foldBacklog]
+        + [redisUp, redisConnections, redisCommands, redisRoundTrips, redisWaiting]
         + [
             jobs, mails, activeUsers, usage, spans, faults, backupTime, backups, drillTime,
             drillSuccess, drillDuration,

@@ -91,6 +91,7 @@ struct Examination {
         ] {
             checkMode("\(directory)/\(name)", remedy: "600")
         }
+        if let path = configuration.redis.passwordFile { checkMode(path, remedy: "600") }
     }
 
     private mutating func checkMode(_ path: String, remedy mode: String) {

@@ -17,12 +17,14 @@ final class Readiness: Sendable {
     }
 
     private let store: any Database
+    private let redis: RedisClient?
     private let directory: String
     private let clock: WallClock
     private let state = Mutex(State())
 
-    init(store: any Database, directory: String, clock: WallClock) {
+    init(store: any Database, redis: RedisClient?, directory: String, clock: WallClock) {
         self.store = store
+        self.redis = redis
         self.directory = directory
         self.clock = clock
     }
@@ -46,6 +48,7 @@ final class Readiness: Sendable {
         } catch {
             reasons.append("the store takes no write: \(error.detail)")
         }
+        if let redis, redis.server == nil { reasons.append("Redis is away") }
         let free = gatehouse_free_bytes(directory)
         if free >= 0, free < Self.freeBytesMin { reasons.append("the disk is almost full") }
         let found = reasons

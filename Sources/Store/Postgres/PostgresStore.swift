@@ -86,8 +86,12 @@ package final class PostgresStore: Database {
         try await StoreUnit.outcome(of: body) { writer.submit($0) }
     }
 
-    /// Of this node alone: those of others are found when a runner looks again.
+    /// Set by commits of this node: those of others are found when a runner looks again, or is told
+    /// of them.
     package var enqueued: Wake { writer.enqueued }
+
+    /// Set by the same commits and by nothing else, for who tells the other nodes.
+    package var enqueuedHere: Wake { writer.enqueuedHere }
 
     package var writerFigures: PostgresWriterFigures { writer.current }
 

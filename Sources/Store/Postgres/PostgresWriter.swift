@@ -49,6 +49,8 @@ package final class PostgresWriter: Sendable {
     private let claim: PostgresClaim?
     private let figures = Mutex(Figures())
     let enqueued = Wake()
+    /// The same, for who tells the other nodes: a wake that both waited for could be missed by one.
+    let enqueuedHere = Wake()
 
     init(queueCapacity: Int, claim: PostgresClaim?) {
         queue = BoundedQueue(capacity: queueCapacity)
@@ -213,7 +215,10 @@ package final class PostgresWriter: Sendable {
             $0.largestGroup = max($0.largestGroup, group.count)
         }
         for (unit, problem) in zip(group, own) { unit.finish(problem) }
-        if hasEnqueued { enqueued.set() }
+        if hasEnqueued {
+            enqueued.set()
+            enqueuedHere.set()
+        }
     }
 
     private func fail(_ group: [StoreUnit], with problem: Problem) {
