@@ -81,12 +81,11 @@ extension Timestamp: CustomStringConvertible, LosslessStringConvertible {
         let minutes = (civil.daysSinceEpoch * 24 + hour) * 60 + minute - offset
         milliseconds = (minutes * 60 + second) * 1000 + fraction
         // An offset can lead out of the years that RFC 3339 can write.
-        guard (Self.first...Self.last).contains(milliseconds) else { return nil }
+        guard Self.writable.contains(milliseconds) else { return nil }
     }
 
-    /// 0000-01-01T00:00:00Z and the last millisecond of 9999.
-    private static let first: Int64 = -62_167_219_200_000
-    private static let last: Int64 = 253_402_300_799_999
+    /// From 0000-01-01T00:00:00Z to the last millisecond of 9999.
+    static let writable: ClosedRange<Int64> = -62_167_219_200_000...253_402_300_799_999
 }
 
 /// Reads fixed-width digits from ASCII text.

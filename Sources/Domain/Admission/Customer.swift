@@ -15,9 +15,9 @@ package struct Customer: Equatable, Sendable {
     package internal(set) var reservations = ReservationTable()
     package internal(set) var leases = LeaseTable()
     /// How many of each resource exist.
-    package private(set) var stocks: [String: Int64] = [:]
+    package internal(set) var stocks: [String: Int64] = [:]
     /// The latest moment of a decision, since the clock last stepped back.
-    private var clock = Timestamp.epoch
+    var clock = Timestamp.epoch
 
     package init(standing: Standing?) { self.standing = standing }
 

@@ -52,5 +52,12 @@ package struct Ledger: Equatable, Sendable {
         if let index = index(of: metric) { body(&meters[index]) }
     }
 
+    /// False where there is a meter of that metric.
+    mutating func add(_ meter: Meter) -> Bool {
+        guard index(of: meter.metric) == nil else { return false }
+        meters.append(meter)
+        return true
+    }
+
     func index(of metric: String) -> Int? { meters.firstIndex { $0.metric == metric } }
 }

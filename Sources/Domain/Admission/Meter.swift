@@ -8,6 +8,13 @@ package struct Meter: Equatable, Sendable {
 
     init(metric: String, at now: Timestamp) { tally = Tally(metric: metric, at: now) }
 
+    init(tally: Tally, minute: RateLimiter, second: RateLimiter, held: Int64) {
+        self.tally = tally
+        self.minute = minute
+        self.second = second
+        self.held = held
+    }
+
     package var metric: String { tally.metric }
 
     package subscript(period: Limit.RatePeriod) -> RateLimiter {

@@ -52,6 +52,19 @@ package struct Tally: Equatable, Sendable {
         hour = Counter(.hour, at: now)
     }
 
+    /// As another node left it. Nil when the windows do not hold one moment, which those of a tally
+    /// always do: a day and a month begin with an hour.
+    init?(
+        metric: String, hour: (index: Int64, used: Int64), day: (index: Int64, used: Int64),
+        month: (index: Int64, used: Int64)
+    ) {
+        self.init(metric: metric, at: Window.hour.start(of: hour.index))
+        guard self.day.index == day.index, self.month.index == month.index else { return nil }
+        self.hour.used = hour.used
+        self.day.used = day.used
+        self.month.used = month.used
+    }
+
     /// The hour that is counted in. It is later than that of the clock after a step back.
     package var hourIndex: Int64 { hour.index }
 
@@ -108,7 +121,7 @@ package struct Tally: Equatable, Sendable {
         if now >= month.end { month = Counter(.month, at: now) }
     }
 
-    private subscript(window: Window) -> Counter {
+    private(set) subscript(window: Window) -> Counter {
         get {
             switch window {
             case .month: month
