@@ -57,8 +57,12 @@ package struct RateLimiter: Equatable, Sendable {
         let drained = Self.dividedUp(excess, by: rule.bound)
         // Nothing drains before the clock is where it was.
         let behind = max(0, updatedAt.milliseconds - now.milliseconds)
-        return Int64(clamping: Int128(behind) + drained)
+        return Int64(min(Int128(behind) + drained, Self.waitMax))
     }
+
+    /// A hundred years. A burst of 2^53 at one token a minute would end past the last year there
+    /// is, and past the last moment that 64 bits can say.
+    private static let waitMax: Int128 = 100 * 366 * 86_400_000
 
     /// Goes on from where a clock is that stepped back, with what was used: otherwise a full bucket
     /// would wait for as long as the step was.
@@ -86,8 +90,7 @@ package struct RateLimiter: Equatable, Sendable {
     package func resetsAt(under rule: RateRule, at now: Timestamp) -> Timestamp {
         let backlog = backlog(under: rule, at: now)
         guard backlog > 0, rule.bound > 0 else { return now }
-        // Bounded: a burst of 2^53 at one token a minute would end past the last year there is.
-        let wait = min(Self.dividedUp(backlog, by: rule.bound), 100 * 366 * 86_400_000)
+        let wait = min(Self.dividedUp(backlog, by: rule.bound), Self.waitMax)
         return Timestamp(milliseconds: max(now, updatedAt).milliseconds + Int64(wait))
     }
 

@@ -53,6 +53,17 @@ struct RateLimiterTests {
         #expect(granted <= 1 + bound * periods)
     }
 
+    @Test("A wait of ages is a hundred years, and no trap")
+    func ages() throws {
+        let rules = #"{"a_per_minute": 1, "a_burst": 9007199254740992}"#
+        var customer = Customer(standing: try Standing(json: rules))
+        let all = Demand(metric: "a", cost: JSON.integerMax)
+        #expect(customer.admit(all, at: Self.start).isGranted)
+        let refusal = try customer.admit(all, at: Self.start).refusal()
+        #expect(refusal.retryAt == Self.start + .seconds(100 * 366 * 86_400))
+        #expect(refusal.canEverPass)
+    }
+
     @Test("Waiting exactly as told, no token is lost to rounding")
     func noRounding() throws {
         let rule = Self.rule(7, burst: 7)
