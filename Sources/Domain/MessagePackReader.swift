@@ -61,9 +61,9 @@ package struct MessagePackReader {
     package mutating func array() throws(Unreadable) -> Int {
         let tag = try byte()
         switch tag {
-        case 0x90...0x9F: return try count(UInt64(tag & 0x0F))
-        case 0xDC: return try count(try number(2))
-        case 0xDD: return try count(try number(4))
+        case 0x90...0x9F: return try checked(UInt64(tag & 0x0F))
+        case 0xDC: return try count(2)
+        case 0xDD: return try count(4)
         default: throw Unreadable()
         }
     }
@@ -72,10 +72,10 @@ package struct MessagePackReader {
     package mutating func map() throws(Unreadable) -> Int {
         let tag = try byte()
         switch tag {
-        case 0x80...0x8F: return try count(UInt64(tag & 0x0F))
+        case 0x80...0x8F: return try checked(UInt64(tag & 0x0F))
         case 0x90: return 0
-        case 0xDE: return try count(try number(2))
-        case 0xDF: return try count(try number(4))
+        case 0xDE: return try count(2)
+        case 0xDF: return try count(4)
         default: throw Unreadable()
         }
     }
@@ -92,8 +92,13 @@ package struct MessagePackReader {
         guard rest.isEmpty else { throw Unreadable() }
     }
 
+    private mutating func count(_ width: UInt64) throws(Unreadable) -> Int {
+        let value = try number(width)
+        return try checked(value)
+    }
+
     /// Every element takes a byte at least.
-    private func count(_ value: UInt64) throws(Unreadable) -> Int {
+    private func checked(_ value: UInt64) throws(Unreadable) -> Int {
         guard value <= UInt64(rest.count) else { throw Unreadable() }
         return Int(value)
     }
