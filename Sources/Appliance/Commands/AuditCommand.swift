@@ -41,7 +41,8 @@ struct AuditCommand: AsyncParsableCommand {
         private static func walk(_ configuration: Configuration) async throws -> AuditWalk {
             guard !configuration.isOnPostgres else {
                 let store = try PostgresStore(
-                    url: configuration.store.url, readerCount: 1, migrates: false)
+                    url: configuration.store.url, passwordFile: configuration.store.passwordFile,
+                    readerCount: 1, migrates: false)
                 defer { store.close() }
                 var walk = AuditWalk()
                 while !walk.isOver {

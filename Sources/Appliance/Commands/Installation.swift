@@ -153,8 +153,8 @@ extension Configuration {
         try SafeFile.makeDirectory(dataDirectory)
         guard !isOnPostgres else {
             return try PostgresStore(
-                url: store.url, readerCount: store.readers, writerQueue: store.writerQueue,
-                migrates: migrates, isAlone: true)
+                url: store.url, passwordFile: store.passwordFile, readerCount: store.readers,
+                writerQueue: store.writerQueue, migrates: migrates, isAlone: true)
         }
         return try SQLiteStore(
             file: storeFile, readerCount: store.readers, writerQueue: store.writerQueue,

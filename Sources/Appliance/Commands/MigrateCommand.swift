@@ -35,7 +35,8 @@ struct MigrateCommand: AsyncParsableCommand {
             if noBackup { configuration.backup.beforeMigration = false }
             let before =
                 configuration.isOnPostgres
-                ? try PostgresStore.schemaVersion(url: configuration.store.url)
+                ? try PostgresStore.schemaVersion(
+                    url: configuration.store.url, passwordFile: configuration.store.passwordFile)
                 : try SQLiteInspection(file: configuration.storeFile).schemaVersion
             let target = SQLiteSchema.current
             if !status, !dryRun {

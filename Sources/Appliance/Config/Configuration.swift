@@ -44,6 +44,8 @@ package struct Configuration: Sendable, Equatable {
         /// `sqlite:` and a path; a relative one is inside the data directory's parent. Or a
         /// `postgres://` URL, which may have a password in it: it is never shown.
         package var url = "sqlite:data/gatehouse.db"
+        /// Of PostgreSQL's password. Nil: it is where libpq looks.
+        package var passwordFile: String?
         package var readers = 2
         package var writerQueue = 4096
 

@@ -170,6 +170,7 @@ extension ConfigurationKey {
         text("store.url", "sqlite: and a path, or postgres:// and a server", \.store.url) {
             Configuration.Store.isURL($0)
         },
+        optionalText("store.password_file", "a file", \.store.passwordFile) { !$0.isEmpty },
         integer("store.readers", 1...64, \.store.readers),
         integer("store.writer_queue", 1...1_000_000, \.store.writerQueue),
     ]

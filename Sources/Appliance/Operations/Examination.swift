@@ -91,7 +91,16 @@ struct Examination {
         ] {
             checkMode("\(directory)/\(name)", remedy: "600")
         }
-        if let path = configuration.redis.passwordFile { checkMode(path, remedy: "600") }
+        for path in [configuration.store.passwordFile, configuration.redis.passwordFile] {
+            if let path { checkGiven(path) }
+        }
+    }
+
+    /// A secret that somebody else puts there, as a file of root's that our group may read.
+    private mutating func checkGiven(_ path: String) {
+        var about = stat()
+        guard stat(path, &about) == 0, about.st_mode & 0o007 != 0 else { return }
+        add("\(path) can be read by everybody.", "Run: chmod o= \(path)")
     }
 
     private mutating func checkMode(_ path: String, remedy mode: String) {
@@ -172,7 +181,8 @@ struct Examination {
     private mutating func checkServer() throws {
         checkSecrets()
         do throws(StoreRefusal) {
-            let version = try PostgresStore.schemaVersion(url: configuration.store.url)
+            let version = try PostgresStore.schemaVersion(
+                url: configuration.store.url, passwordFile: configuration.store.passwordFile)
             if version == 0 {
                 add("There is no store in the database.", "Run: gatehouse serve")
             } else if version < SQLiteSchema.current {

@@ -34,8 +34,9 @@ final class PostgresConnection: Connection {
 
     init(_ options: PostgresOptions) throws(PostgresError) {
         timeouts = options.timeouts
-        var keywords = options.parameters.keys.map { strdup($0) }
-        var values = options.parameters.values.map { strdup($0) }
+        let parameters = try options.parametersNow()
+        var keywords = parameters.keys.map { strdup($0) }
+        var values = parameters.values.map { strdup($0) }
         defer { for text in keywords + values { free(text) } }
         keywords.append(nil)
         values.append(nil)

@@ -3,10 +3,15 @@ import Domain
 
 /// Where a PostgreSQL server is and how it is spoken to: a `postgres://` URL as libpq reads it
 /// (postgresql.org/docs/current/libpq-connect.html), with TLS (`sslmode`, `sslrootcert`) and the
-/// password's place (`passfile`, or PGPASSWORD in the environment) among its parameters.
+/// password's place (`passfile`, or PGPASSWORD in the environment) among its parameters; or with the
+/// password in a file of its own.
 struct PostgresOptions: Sendable {
-    /// Keyword and value, as libpq takes them.
+    /// Keyword and value, as libpq takes them, less the password that is in a file.
     let parameters: [String: String]
+    private let passwordFile: String?
+
+    /// No server takes a longer one (PG_MAX_AUTH_TOKEN_LENGTH).
+    private static let passwordBytesMax = 65_535
 
     /// What a transaction sets for itself, so that none holds its locks for long.
     struct Timeouts: Sendable {
@@ -45,7 +50,7 @@ struct PostgresOptions: Sendable {
 
     /// - Throws: `unsuitable` when libpq cannot read the URL. libpq's own words are left out, for
     ///   they repeat it with its password.
-    init(url: String) throws(StoreRefusal) {
+    init(url: String, passwordFile: String? = nil) throws(StoreRefusal) {
         guard let parsed = PQconninfoParse(url, nil) else {
             throw .unsuitable("store.url is no PostgreSQL URL that libpq can read.")
         }
@@ -62,6 +67,29 @@ struct PostgresOptions: Sendable {
         // Texts are UTF-8 here, whatever the database says of itself.
         parameters["client_encoding"] = "UTF8"
         self.parameters = parameters
+        self.passwordFile = passwordFile
+    }
+
+    /// For one connection: the file is read now, since its password may be another than before.
+    func parametersNow() throws(PostgresError) -> [String: String] {
+        guard let passwordFile else { return parameters }
+        var bytes: [UInt8]
+        do throws(BackupFailure) {
+            bytes = try DiskFile.read(passwordFile).next(Self.passwordBytesMax + 1)
+        } catch {
+            throw Self.passwordFileError(error.description)
+        }
+        // What an editor or `echo` leaves behind it is not part of it.
+        if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
+        guard !bytes.isEmpty, bytes.count <= Self.passwordBytesMax, !bytes.contains(0) else {
+            throw Self.passwordFileError("\(passwordFile) has no password in it.")
+        }
+        return parameters.merging(["password": String(decoding: bytes, as: UTF8.self)]) { $1 }
+    }
+
+    private static func passwordFileError(_ reason: String) -> PostgresError {
+        PostgresError(
+            state: PostgresError.Code.connectionFailure, message: "store.password_file: \(reason)")
     }
 
     /// For messages: where it is, and never who signs in with what.

@@ -18,16 +18,18 @@ package final class PostgresStore: Database {
     ///
     /// - Parameters:
     ///   - url: `postgres://…`, as libpq reads it.
+    ///   - passwordFile: of the password alone, if it is in a file of its own.
     ///   - migrates: false refuses a schema that is not this program's own.
     ///   - isAlone: refuses while another process that is alone has the store, and keeps others
     ///     out that want to be.
     package convenience init(
-        url: String, readerCount: Int = 4, writerQueue: Int = SQLiteStore.writerQueueDefault,
-        migrates: Bool = true, isAlone: Bool = false
+        url: String, passwordFile: String? = nil, readerCount: Int = 4,
+        writerQueue: Int = SQLiteStore.writerQueueDefault, migrates: Bool = true,
+        isAlone: Bool = false
     ) throws(StoreRefusal) {
         try self.init(
-            PostgresOptions(url: url), readerCount: readerCount, writerQueue: writerQueue,
-            migrates: migrates, isAlone: isAlone)
+            PostgresOptions(url: url, passwordFile: passwordFile), readerCount: readerCount,
+            writerQueue: writerQueue, migrates: migrates, isAlone: isAlone)
     }
 
     init(
@@ -117,8 +119,10 @@ package final class PostgresStore: Database {
     package var lost: Wake? { claim?.lost }
 
     /// The version of the schema; 0 for a database without a store. Changes nothing.
-    package static func schemaVersion(url: String) throws(StoreRefusal) -> Int {
-        try PostgresSchema(PostgresOptions(url: url)).version()
+    package static func schemaVersion(
+        url: String, passwordFile: String? = nil
+    ) throws(StoreRefusal) -> Int {
+        try PostgresSchema(PostgresOptions(url: url, passwordFile: passwordFile)).version()
     }
 }
 
