@@ -92,11 +92,8 @@ package final class Appliance: Sendable {
             threads: auth.argon2Threads > 0 ? auth.argon2Threads : Machine.coreCount,
             queue: auth.argon2Queue)
         policy = PasswordPolicy(lengthMin: auth.passwordMinLength)
-        keyRing = try KeyRing(
-            path: configuration.dataDirectory + "/signing-keys.json", algorithm: auth.algorithm,
-            tokenTTL: auth.accessTokenTTL, now: clock.now())
-        sealingKeys = try SealingKeys(
-            path: configuration.dataDirectory + "/sealing-keys.json", now: clock.now())
+        sealingKeys = try configuration.sealingKeys(at: clock.now())
+        keyRing = try configuration.keyRing(store, sealingKeys, at: clock.now())
         tokens = AccessTokens(
             keys: keyRing, issuer: configuration.issuer, audience: auth.audience,
             ttl: auth.accessTokenTTL)
@@ -142,6 +139,7 @@ package final class Appliance: Sendable {
     package func prepare() async throws(Problem) {
         try removeLeftovers()
         try await refuseUnfinishedCopy()
+        try await openSharedKeys()
         try await recoverCounts()
         try await enterAuditNotes()
         try await createStarterPlans()

@@ -51,6 +51,19 @@ struct SealingTests {
         #expect(throws: Problem.self) { try SealingKeys(path: path, now: Self.now) }
     }
 
+    @Test("A file that somebody else is to put there is not made")
+    func given() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/a"
+        #expect(throws: Problem.self) { try SealingKeys(path: path) }
+        #expect(!SafeFile.exists(path))
+        try SealingKeys.make(path, at: Self.now)
+        let sealed = try SealingKeys(path: path).seal([1], context: "a")
+        let again = try SealingKeys(path: path, now: Self.now)
+        #expect(again.opens(sealed, context: "a"))
+        #expect(!again.opens(sealed, context: "b"))
+    }
+
     @Test(
         "The vectors of RFC 6238 hold, in their last six digits",
         arguments: [

@@ -63,7 +63,7 @@ struct SigningTests {
         let tokens = try Self.tokens(.edDSA, folder)
         let (text, _) = try Self.issue(tokens)
         let parts = text.split(separator: ".").map(String.init)
-        let kid = try tokens.keys.active().id
+        let kid = try tokens.keys.active(at: Self.now).id
         let headers = [
             #"{"alg":"none","typ":"at+jwt","kid":"\#(kid)"}"#,
             #"{"alg":"HS256","typ":"at+jwt","kid":"\#(kid)"}"#,
@@ -76,7 +76,7 @@ struct SigningTests {
         for header in headers {
             // Signed with the right key, so that the header alone decides.
             let message = Base64URL.encode(header.utf8) + "." + parts[1]
-            let signature = try tokens.keys.active().sign(Array(message.utf8))
+            let signature = try tokens.keys.active(at: Self.now).sign(Array(message.utf8))
             let forged = message + "." + Base64URL.encode(signature)
             #expect(tokens.verify(forged, at: Self.now) == nil, "\(header)")
         }
@@ -136,7 +136,7 @@ struct SigningTests {
         guard case .object(var members) = claims else { return "" }
         change(&members)
         let message = parts[0] + "." + Base64URL.encode(JSON.object(members).encoded.utf8)
-        let signature = try tokens.keys.active().sign(Array(message.utf8))
+        let signature = try tokens.keys.active(at: Self.now).sign(Array(message.utf8))
         return message + "." + Base64URL.encode(signature)
     }
 
@@ -172,12 +172,12 @@ struct SigningTests {
     }
 
     @Test("a retired key is trusted until its last token has ended, and not longer")
-    func retiredKey() throws {
+    func retiredKey() async throws {
         let folder = try TemporaryFolder()
         let tokens = try Self.tokens(.edDSA, folder)
         let (text, _) = try Self.issue(tokens)
-        let retired = try tokens.keys.active().id
-        try tokens.keys.rotate(at: Self.now)
+        let retired = try tokens.keys.active(at: Self.now).id
+        try await tokens.keys.rotate(at: Self.now)
         let last = Self.now + .seconds(959)
         #expect(tokens.verify(text, at: Self.now + .seconds(899)) != nil)
         #expect(tokens.keys.find(retired, at: last) != nil)

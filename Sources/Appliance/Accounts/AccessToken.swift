@@ -40,7 +40,7 @@ package struct AccessTokens: Sendable {
     package func issue(
         account: Account, session: SessionID, generation: Int64, at now: Timestamp
     ) throws(Problem) -> String {
-        let key = try keys.active()
+        let key = try keys.active(at: now)
         var random = SystemRandomNumberGenerator()
         var header = JSONWriter()
         header.object { json in

@@ -1,36 +1,64 @@
 import Domain
+import Store
 import Synchronization
 
 /// The signing keys of an installation: one signs, retired ones still verify until the last token
-/// they signed has run out. Kept in a file of mode 0600 beside the store, not in it: a copy of the
-/// store alone forges nothing.
+/// they signed has run out.
+///
+/// A process that has its store for itself keeps them in a file. Nodes that share a store keep them
+/// there, and each hears of a change after a moment (`reload`). So a new key signs only after
+/// `lead`, when every node knows it: no token is strange to a node because it is new.
 package final class KeyRing: Sendable {
-    private let path: String
+    private enum Place {
+        case file(SigningKeyFile)
+        case store(SigningKeyRow)
+    }
+
+    /// Within which every node has heard of a new key, though their clocks differ: some ten times
+    /// what it takes.
+    static let lead: Duration = .seconds(5)
+
+    private let place: Place
     private let algorithm: SigningAlgorithm
     /// How long a retired key is kept: the life of an access token and the clocks' skew.
     private let overlap: Duration
-    private let keys: Mutex<[SigningKey]>
+    /// Of the one algorithm: one family is accepted at a time (security T1).
+    private let keys = Mutex<[SigningKey]>([])
+    /// What is read is taken over before the next change.
+    private let turnstile = Turnstile()
 
     /// Opens the file, or makes it with a first key. A changed algorithm makes a new key and drops
-    /// the others: one family is accepted at a time (security T1).
+    /// the others.
     package init(
         path: String, algorithm: SigningAlgorithm, tokenTTL: Duration, now: Timestamp
     ) throws(Problem) {
-        self.path = path
+        let file = SigningKeyFile(path: path)
+        place = .file(file)
         self.algorithm = algorithm
         overlap = tokenTTL + AccessToken.skew
-        keys = Mutex([])
-        let found = SafeFile.exists(path) ? try Self.read(path) : []
-        let usable = found.filter { $0.algorithm == algorithm }
-        keys.withLock { $0 = usable }
-        if !usable.contains(where: { $0.retiredAt == nil }) { try rotate(at: now) }
+        var found = try file.read() ?? []
+        if !hasActive(found) {
+            found = rotated([], to: try SigningKey(algorithm, at: now), at: now)
+            try file.write(found)
+        }
+        take(found)
+    }
+
+    /// Keeps them in a store that other nodes use too. It has none before the first `reload`.
+    init(row: SigningKeyRow, algorithm: SigningAlgorithm, tokenTTL: Duration) {
+        place = .store(row)
+        self.algorithm = algorithm
+        overlap = tokenTTL + AccessToken.skew
     }
 
     /// The key that signs.
-    package func active() throws(Problem) -> SigningKey {
-        guard let key = keys.withLock({ $0.first { $0.retiredAt == nil } }) else {
-            throw .internal(cause: "there is no active signing key")
+    package func active(at now: Timestamp) throws(Problem) -> SigningKey {
+        // Of two changes in a row the earliest key of all: the second is not known everywhere yet.
+        let key = keys.withLock { keys in
+            keys.last { key in key.retiredAt.map { now < $0 } ?? false }
+                ?? keys.first { $0.retiredAt == nil }
         }
+        guard let key else { throw .internal(cause: "there is no active signing key") }
         return key
     }
 
@@ -39,58 +67,100 @@ package final class KeyRing: Sendable {
         keys.withLock { $0.first { $0.id == id && isTrusted($0, at: now) } }
     }
 
-    private func isTrusted(_ key: SigningKey, at now: Timestamp) -> Bool {
-        key.retiredAt.map { now - $0 < overlap } ?? true
-    }
-
     package func jwks(at now: Timestamp) -> JSON {
         let trusted = keys.withLock { $0.filter { isTrusted($0, at: now) } }
         return .object([JSON.Member("keys", .array(trusted.compactMap(\.publicJWK)))])
     }
 
-    /// A new key signs from now on. The file is whole before the key is used: a crash in between
-    /// forgets no key that has signed.
-    package func rotate(at now: Timestamp) throws(Problem) {
-        let made = try SigningKey(algorithm, at: now)
-        var next = keys.withLock { $0 }.filter { isTrusted($0, at: now) }
-        for index in next.indices where next[index].retiredAt == nil {
-            next[index].retiredAt = now
+    // MARK: Changes
+
+    /// Takes over what the store has now, which another node may have changed; makes the first key
+    /// where there is none. A file is this process's own: there is nothing to take over.
+    package func reload(at now: Timestamp) async throws(Problem) {
+        guard case .store(let row) = place else { return }
+        try await turnstile.pass { () async throws(Problem) in
+            if let found = try await row.read(), hasActive(found) {
+                take(found)
+                return
+            }
+            let made = try SigningKey(algorithm, at: now)
+            let kept = try await row.change { kept throws(Problem) in
+                // Another node may have been faster. Keys of another algorithm are those of nodes
+                // that still run with it.
+                self.hasActive(kept)
+                    ? kept
+                    : self.rotated(kept, to: made, at: now) + kept.filter { !self.isOurs($0) }
+            }
+            take(kept)
         }
-        next.insert(made, at: 0)
-        try Self.write(next, to: path)
-        keys.withLock { $0 = next }
+    }
+
+    /// A new key signs from now on, or once every node knows it. It is kept before it is used: a
+    /// crash in between forgets no key that has signed.
+    package func rotate(at now: Timestamp) async throws(Problem) {
+        _ = try await rotate(at: now) { _ in true }
     }
 
     /// Rotates when the active key is older than `age`.
-    package func rotateIfDue(age: Duration, at now: Timestamp) throws(Problem) -> Bool {
-        guard now - (try active().createdAt) >= age else { return false }
-        try rotate(at: now)
-        return true
+    package func rotateIfDue(age: Duration, at now: Timestamp) async throws(Problem) -> Bool {
+        try await rotate(at: now) { now - $0.createdAt >= age }
     }
 
-    private static func read(_ path: String) throws(Problem) -> [SigningKey] {
-        let json: JSON
-        do {
-            json = try JSONParser.parse(try SafeFile.read(path, bytesMax: 1 << 20))
-        } catch {
-            throw .internal(cause: "\(path) cannot be read: \(error)")
+    /// - Parameter isDue: asked of the newest key, and in a store once more where no other node
+    ///   rotates meanwhile.
+    private func rotate(
+        at now: Timestamp, if isDue: @escaping @Sendable (SigningKey) -> Bool
+    ) async throws(Problem) -> Bool {
+        try await turnstile.pass { () async throws(Problem) in
+            let before = keys.withLock { $0 }
+            guard before.first.map(isDue) ?? true else { return false }
+            let made = try SigningKey(algorithm, at: now)
+            let after: [SigningKey]
+            switch place {
+            case .file(let file):
+                after = rotated(before, to: made, at: now)
+                try file.write(after)
+            case .store(let row):
+                after = try await row.change { kept throws(Problem) in
+                    let newest = kept.first { self.isOurs($0) }
+                    return newest.map(isDue) ?? true
+                        ? self.rotated(kept, to: made, at: now) : kept
+                }
+            }
+            take(after)
+            return after.first?.id == made.id
         }
-        guard case .array(let entries)? = json["keys"] else {
-            throw .internal(cause: "\(path) is not a key file")
-        }
-        let keys = entries.compactMap { SigningKey(stored: $0) }
-        guard keys.count == entries.count else {
-            throw .internal(cause: "\(path) has an entry that is not a key")
-        }
-        return keys
     }
 
-    private static func write(_ keys: [SigningKey], to path: String) throws(Problem) {
-        let json = JSON.object([JSON.Member("keys", .array(keys.map(\.stored)))])
-        do {
-            try SafeFile.write(Array(json.encoded.utf8), to: path)
-        } catch {
-            throw .internal(cause: error.reason)
+    /// The new key first, then those of its algorithm that are still trusted. Others are dropped.
+    private func rotated(
+        _ kept: [SigningKey], to made: SigningKey, at now: Timestamp
+    ) -> [SigningKey] {
+        var former = kept.filter { isOurs($0) && isTrusted($0, at: now) }
+        for index in former.indices where former[index].retiredAt == nil {
+            former[index].retiredAt = now + lead
         }
+        return [made] + former
+    }
+
+    private var lead: Duration {
+        switch place {
+        case .file: .zero
+        case .store: Self.lead
+        }
+    }
+
+    private func take(_ found: [SigningKey]) {
+        keys.withLock { $0 = found.filter(isOurs) }
+    }
+
+    private func isOurs(_ key: SigningKey) -> Bool { key.algorithm == algorithm }
+
+    private func hasActive(_ keys: [SigningKey]) -> Bool {
+        keys.contains { isOurs($0) && $0.retiredAt == nil }
+    }
+
+    private func isTrusted(_ key: SigningKey, at now: Timestamp) -> Bool {
+        key.retiredAt.map { now - $0 < overlap } ?? true
     }
 }

@@ -176,17 +176,17 @@ extension Appliance {
 
     /// Without the right key, nobody with one-time codes signs in: that must not go unseen.
     func checkSealingKey() async throws(Problem) {
-        let factor = try await store.read { db throws(Problem) in
-            try db.secondFactors.findAny()
-        }
-        guard let factor else { return }
-        do throws(Problem) {
-            _ = try sealingKeys.open(
-                factor.sealedSecret, context: Self.context(factor.userID))
-        } catch {
-            logger.error(
-                "sealing-keys.json does not open the store's secrets: one-time codes are refused",
-                metadata: ["remedy": "put it back, or run: gatehouse user reset-totp USER"])
-        }
+        let opens = try await store.read { db throws(Problem) in try self.opensSecondFactors(db) }
+        guard !opens else { return }
+        logger.error(
+            "sealing-keys.json does not open the store's secrets: one-time codes are refused",
+            metadata: ["remedy": "put it back, or run: gatehouse user reset-totp USER"])
+    }
+
+    /// Whether the store's secrets were sealed with our key, as far as one of them tells.
+    func opensSecondFactors(_ db: any Connection) throws(Problem) -> Bool {
+        guard let factor = try db.secondFactors.findAny() else { return true }
+        return sealingKeys.opens(
+            factor.sealedSecret, context: Self.context(factor.userID))
     }
 }

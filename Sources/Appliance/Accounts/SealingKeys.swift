@@ -5,7 +5,8 @@ import Domain
 /// Kept in a file of mode 0600 beside the store, not in it: a copy of the store alone opens nothing
 /// (security X2).
 ///
-/// The file can hold several keys: the first seals, all of them open.
+/// The file can hold several keys: the first seals, all of them open. Nodes of one store have the
+/// same file each.
 package final class SealingKeys: Sendable {
     private struct Key {
         let secret: SymmetricKey
@@ -30,16 +31,24 @@ package final class SealingKeys: Sendable {
         }
     }
 
+    let path: String
     private let keys: [Key]
 
     /// Opens the file, or makes it with a first key.
-    package init(path: String, now: Timestamp) throws(Problem) {
-        guard !SafeFile.exists(path) else {
-            keys = try Self.read(path)
-            return
-        }
-        keys = [Key(at: now)]
-        let json = JSON.object([JSON.Member("keys", .array(keys.map(\.json)))])
+    package convenience init(path: String, now: Timestamp) throws(Problem) {
+        if !SafeFile.exists(path) { try Self.make(path, at: now) }
+        try self.init(path: path)
+    }
+
+    /// Opens a file that is there.
+    init(path: String) throws(Problem) {
+        self.path = path
+        keys = try Self.read(path)
+    }
+
+    /// A new file with a first key.
+    static func make(_ path: String, at now: Timestamp) throws(Problem) {
+        let json = JSON.object([JSON.Member("keys", .array([Key(at: now).json]))])
         do throws(SafeFile.Failure) {
             try SafeFile.write(Array(json.encoded.utf8), to: path)
         } catch {
@@ -88,5 +97,14 @@ package final class SealingKeys: Sendable {
             return Array(bytes)
         }
         throw .internal(cause: "no sealing key opens what was sealed as \(context)")
+    }
+
+    func opens(_ sealed: [UInt8], context: String) -> Bool {
+        do throws(Problem) {
+            _ = try open(sealed, context: context)
+            return true
+        } catch {
+            return false
+        }
     }
 }

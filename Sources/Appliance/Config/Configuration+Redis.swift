@@ -25,6 +25,11 @@ extension Configuration {
         if url.user != nil, url.password == nil, redis.passwordFile == nil {
             return "redis.url: expected a password for the user, there or in redis.password_file"
         }
+        // By default it is the address that one node listens on.
+        if server.publicURL == nil {
+            return "server.public_url: expected with redis.url, the same on every node: their tokens "
+                + "and links name it"
+        }
         return nil
     }
 }

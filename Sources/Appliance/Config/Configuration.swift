@@ -79,6 +79,8 @@ package struct Configuration: Sendable, Equatable {
         package var algorithm = SigningAlgorithm.edDSA
         package var recentSignIn: Duration = .seconds(300)
         package var signingKeyMaxAge: Duration = .seconds(90 * 86_400)
+        /// Nil: `sealing-keys.json` in the data directory.
+        package var sealingKeysFile: String?
         package var issuer: String?
         package var audience = "gatehouse"
         package var argon2MemoryKiB = 19_456

@@ -199,6 +199,7 @@ extension ConfigurationKey {
             parse: { SigningAlgorithm(rawValue: $0) }, show: \.rawValue),
         duration("auth.recent_sign_in", "0s", "1d", \.auth.recentSignIn),
         duration("auth.signing_key_max_age", "1d", "3650d", \.auth.signingKeyMaxAge),
+        optionalText("auth.sealing_keys_file", "a file", \.auth.sealingKeysFile) { !$0.isEmpty },
         optionalText("auth.issuer", "a URL", \.auth.issuer) { $0.contains("://") },
         text("auth.audience", "a word", \.auth.audience) { !$0.isEmpty },
         integer("auth.argon2_memory_kib", 19_456...1_048_576, \.auth.argon2MemoryKiB),

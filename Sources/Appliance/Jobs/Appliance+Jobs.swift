@@ -15,7 +15,7 @@ extension Appliance {
                 return .done
             },
             JobHandler(.rotateSigningKey) { run throws(Problem) in
-                try self.rotateSigningKeyIfDue(at: run.now)
+                try await self.rotateSigningKeyIfDue(at: run.now)
                 return .done
             },
             JobHandler(.sendMail) { run throws(Problem) in try await self.sendMail(run) },

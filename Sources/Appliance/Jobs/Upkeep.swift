@@ -78,8 +78,8 @@ extension Appliance {
         }
     }
 
-    package func rotateSigningKeyIfDue(at now: Timestamp) throws(Problem) {
-        if try keyRing.rotateIfDue(age: configuration.auth.signingKeyMaxAge, at: now) {
+    package func rotateSigningKeyIfDue(at now: Timestamp) async throws(Problem) {
+        if try await keyRing.rotateIfDue(age: configuration.auth.signingKeyMaxAge, at: now) {
             logger.notice("signing key rotated")
         }
     }

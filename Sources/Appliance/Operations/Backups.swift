@@ -120,7 +120,8 @@ extension BackupMaking {
     init(_ configuration: Configuration, isStopped: Bool) {
         self.init(
             dataDirectory: configuration.dataDirectory, isStopped: isStopped,
-            configuration: configuration.file, version: Gatehouse.version)
+            sealingKeys: configuration.sealingKeysFile, configuration: configuration.file,
+            version: Gatehouse.version)
     }
 
     /// The work that blocks, and what came of it.

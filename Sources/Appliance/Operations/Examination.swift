@@ -91,7 +91,10 @@ struct Examination {
         ] {
             checkMode("\(directory)/\(name)", remedy: "600")
         }
-        for path in [configuration.store.passwordFile, configuration.redis.passwordFile] {
+        for path in [
+            configuration.auth.sealingKeysFile, configuration.store.passwordFile,
+            configuration.redis.passwordFile,
+        ] {
             if let path { checkGiven(path) }
         }
     }
@@ -153,7 +156,7 @@ struct Examination {
         let path = "\(directory)/\(name)"
         return Self.ownNames.contains(name) || path.hasPrefix(configuration.storeFile)
             || configuration.backupDirectory.hasPrefix(path)
-            || configuration.backup.keyFile == path
+            || [configuration.backup.keyFile, configuration.sealingKeysFile].contains(path)
     }
 
     private mutating func checkDisk() {

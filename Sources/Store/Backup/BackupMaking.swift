@@ -17,14 +17,16 @@ package struct BackupMaking: Sendable {
     ///   - dataDirectory: of the installation, which the caller owns; the copy is made in a folder
     ///     there, so that nothing is in the clear where an encrypted backup goes.
     ///   - isStopped: whether the counter file may hold what the store does not.
+    ///   - sealingKeys: their file; nil for the data directory's own.
     ///   - version: of the program.
     package init(
-        dataDirectory: String, isStopped: Bool, configuration: String?, version: String
+        dataDirectory: String, isStopped: Bool, sealingKeys: String? = nil,
+        configuration: String?, version: String
     ) {
         folder = dataDirectory + "/backup.partial"
         counters = isStopped ? dataDirectory + "/counters" : nil
         signingKeys = dataDirectory + "/signing-keys.json"
-        sealingKeys = dataDirectory + "/sealing-keys.json"
+        self.sealingKeys = sealingKeys ?? dataDirectory + "/sealing-keys.json"
         self.configuration = configuration
         self.isStopped = isStopped
         self.version = version

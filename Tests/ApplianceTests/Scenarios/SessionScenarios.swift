@@ -128,12 +128,12 @@ struct SessionScenarios {
         try await TestServer.run { server async throws in
             let ann = try await server.person()
             server.clock.advance(.seconds(60))
-            try server.appliance.keyRing.rotate(at: server.clock.now)
+            try await server.appliance.keyRing.rotate(at: server.clock.now)
             #expect(try await server.get("/me", ann.token).status == 200)
             let jwks = try await server.get("/.well-known/jwks.json")
             #expect(jwks.json["keys"]?.elements.count == 2)
             server.clock.advance(.seconds(86_400))
-            try server.appliance.keyRing.rotate(at: server.clock.now)
+            try await server.appliance.keyRing.rotate(at: server.clock.now)
             let later = try await server.get("/.well-known/jwks.json")
             #expect(later.json["keys"]?.elements.count == 2)
         }
@@ -142,14 +142,14 @@ struct SessionScenarios {
     @Test("a signing key that has reached its age is rotated")
     func keyAge() async throws {
         try await TestServer.run { server async throws in
-            let first = try server.appliance.keyRing.active().id
+            let first = try server.appliance.keyRing.active(at: server.clock.now).id
             server.clock.advance(.seconds(89 * 86_400))
-            try server.appliance.rotateSigningKeyIfDue(at: server.clock.now)
-            let same = try server.appliance.keyRing.active().id
+            try await server.appliance.rotateSigningKeyIfDue(at: server.clock.now)
+            let same = try server.appliance.keyRing.active(at: server.clock.now).id
             #expect(same == first)
             server.clock.advance(.seconds(86_400))
-            try server.appliance.rotateSigningKeyIfDue(at: server.clock.now)
-            let next = try server.appliance.keyRing.active().id
+            try await server.appliance.rotateSigningKeyIfDue(at: server.clock.now)
+            let next = try server.appliance.keyRing.active(at: server.clock.now).id
             #expect(next != first)
         }
     }
