@@ -22,6 +22,10 @@ package struct Installation {
             """)
     }
 
+    package func remove(_ name: String) throws(Problem) {
+        try db.execute("DELETE FROM installation WHERE name = \(name)")
+    }
+
     /// The next number of a sequence: 1, 2, 3 …; a number is used up once its transaction commits.
     package func next(_ sequence: String) throws(Problem) -> Int64 {
         guard let last = Int64(try value(sequence) ?? "0"), last < Int64.max else {

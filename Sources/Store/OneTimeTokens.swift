@@ -10,12 +10,13 @@ package struct OneTimeTokens {
 
     package enum Purpose: String, Sendable { case setup, verify, reset }
 
-    /// Replaces earlier tokens of the same purpose: only the newest link works.
+    /// Replaces earlier tokens of the same purpose, so that only the newest link works, unless
+    /// they are to stay.
     package func insert(
         hash: [UInt8], purpose: Purpose, user: UserID?, email: EmailAddress?, at now: Timestamp,
-        expiresAt: Timestamp
+        expiresAt: Timestamp, replaces: Bool = true
     ) throws(Problem) {
-        try revoke(purpose, of: user)
+        if replaces { try revoke(purpose, of: user) }
         try db.execute(
             """
             INSERT INTO one_time_tokens (token_hash, purpose, user_id, email, created_at,

@@ -21,6 +21,7 @@ package struct RateStates {
         }
     }
 
+    /// Of several nodes that save the same rate, the newest state of it stays.
     package func save(_ entries: [Entry]) throws(Problem) {
         for entry in entries {
             try db.execute(
@@ -30,6 +31,7 @@ package struct RateStates {
                     \(entry.rate.updatedAt))
                 ON CONFLICT (subject, name) DO UPDATE
                     SET backlog = excluded.backlog, updated_at = excluded.updated_at
+                    WHERE rate_states.updated_at <= excluded.updated_at
                 """)
         }
     }

@@ -103,10 +103,10 @@ package struct Schedules {
         return job
     }
 
-    /// When the first one is due; nil without schedules.
-    package func next() throws(Problem) -> Timestamp? {
-        try db.first("SELECT next_at FROM schedules ORDER BY next_at LIMIT 1") {
-            row throws(Problem) in try row.timestamp()
-        }
+    /// When the first one of these is due; nil without any.
+    package func next(of names: Set<String>) throws(Problem) -> Timestamp? {
+        try db.rows("SELECT name, next_at FROM schedules ORDER BY next_at, name") {
+            row throws(Problem) in (name: try row.text(), at: try row.timestamp())
+        }.first { names.contains($0.name) }?.at
     }
 }

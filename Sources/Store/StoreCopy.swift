@@ -30,8 +30,8 @@ package struct StoreCopy: Sendable {
 
     /// In the `installation` table of a target that is not whole yet: which store it is a copy of.
     package static let mark = "copy_of"
-    /// Rows of `installation` that are a process's or the copy's own.
-    private static let own = [mark, "held_by"]
+    /// Rows of `installation` that are a process's, the copy's or a store's own.
+    private static let own = [mark, "held_by", Changes.prunedName]
 
     private let source: any Database
     private let target: any Database
@@ -118,7 +118,7 @@ package struct StoreCopy: Sendable {
             for (name, value) in values where !Self.own.contains(name) {
                 try db.installation.set(name, value)
             }
-            try db.execute("DELETE FROM installation WHERE name = \(Self.mark)")
+            try db.installation.remove(Self.mark)
         }
     }
 

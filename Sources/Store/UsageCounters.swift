@@ -22,24 +22,28 @@ package struct UsageCounters {
         }
     }
 
-    /// The name in `installation`.
-    private static let markName = "usage_batch"
+    /// The name in `installation`. Each node has a counter file, and so numbers, of its own.
+    private static func markName(_ node: NodeName?) -> String {
+        "usage_batch" + (node.map { ":\($0)" } ?? "")
+    }
 
     /// Adds a batch, or the next part of one, and records that it is in. False, and nothing done,
     /// when the store has it already: an outcome that nobody heard of may be asked for again.
     ///
     /// For a write transaction.
     ///
-    /// - Parameter through: the last customer of this part, where others follow; nil for the whole
-    ///   batch or its last part. Parts come in the order of the customers' ids.
+    /// - Parameters:
+    ///   - through: the last customer of this part, where others follow; nil for the whole batch or
+    ///     its last part. Parts come in the order of the customers' ids.
+    ///   - node: whose batch it is; nil for a process that has the store for itself.
     package func fold(
-        _ deltas: [UsageDelta], batch: UInt64, through: UserID? = nil
+        _ deltas: [UsageDelta], batch: UInt64, through: UserID? = nil, node: NodeName? = nil
     ) throws(Problem) -> Bool {
-        let mark = try foldMark()
+        let mark = try foldMark(node: node)
         guard mark.batch < batch else { return false }
         guard let through else {
             try add(deltas)
-            try record(FoldMark(batch: batch))
+            try record(FoldMark(batch: batch), node)
             return true
         }
         guard mark.batch + 1 == batch else {
@@ -47,23 +51,26 @@ package struct UsageCounters {
         }
         guard !mark.has(through, of: batch) else { return false }
         try add(deltas)
-        try record(FoldMark(batch: mark.batch, through: through))
+        try record(FoldMark(batch: mark.batch, through: through), node)
         return true
     }
 
-    /// How far the batches are folded.
-    package func foldMark() throws(Problem) -> FoldMark {
-        guard let text = try db.installation.value(Self.markName) else {
-            return FoldMark(batch: 0)
+    /// How far the batches are folded. A node that has folded none yet goes on from where the
+    /// process that had the store for itself was: its counter file may be that one's. So its first
+    /// start folds a batch, be it an empty one.
+    package func foldMark(node: NodeName? = nil) throws(Problem) -> FoldMark {
+        let name = Self.markName(node)
+        guard let text = try db.installation.value(name) else {
+            return node == nil ? FoldMark(batch: 0) : try foldMark()
         }
         guard let mark = FoldMark(text) else {
-            throw .internal(cause: "installation.\(Self.markName) cannot be read")
+            throw .internal(cause: "installation.\(name) cannot be read")
         }
         return mark
     }
 
-    private func record(_ mark: FoldMark) throws(Problem) {
-        try db.installation.set(Self.markName, mark.description)
+    private func record(_ mark: FoldMark, _ node: NodeName?) throws(Problem) {
+        try db.installation.set(Self.markName(node), mark.description)
     }
 
     /// Adds to the counters of the hours, and of their days and months. Whoever calls this makes

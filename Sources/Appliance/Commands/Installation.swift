@@ -148,13 +148,18 @@ extension Configuration {
         path.hasPrefix("data/") ? dataDirectory + path.dropFirst(4) : path
     }
 
-    /// For this process alone: on a server too, since what it counts and caches is its own.
-    func openStore(migrates: Bool = true) throws -> any Database {
+    /// For this process alone, on a server too, since what it counts and caches is its own; or
+    /// beside the other nodes of an installation.
+    ///
+    /// - Parameter serves: false for a command, which no node has to wait for.
+    func openStore(migrates: Bool = true, serves: Bool = false) throws -> any Database {
         try SafeFile.makeDirectory(dataDirectory)
         guard !isOnPostgres else {
+            let node = isShared && serves ? try NodeName.kept(in: dataDirectory) : nil
             return try PostgresStore(
                 url: store.url, passwordFile: store.passwordFile, readerCount: store.readers,
-                writerQueue: store.writerQueue, migrates: migrates, isAlone: true)
+                writerQueue: store.writerQueue, migrates: migrates,
+                hold: isShared ? .shared(node) : .alone)
         }
         return try SQLiteStore(
             file: storeFile, readerCount: store.readers, writerQueue: store.writerQueue,

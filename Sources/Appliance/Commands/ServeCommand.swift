@@ -36,7 +36,7 @@ struct ServeCommand: AsyncParsableCommand {
             umask(0o077)
             signal(SIGPIPE, SIG_IGN)
             notifier.status("Opening the store")
-            let store = try configuration.openStore()
+            let store = try configuration.openStore(serves: true)
             defer { store.close() }
             try await serve(configuration, store, sockets, notifier)
         }

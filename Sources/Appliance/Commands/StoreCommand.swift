@@ -57,6 +57,8 @@ struct StoreCommand: AsyncParsableCommand {
             }
             var one = configuration
             one.store.url = url
+            // Nobody writes to it meanwhile.
+            one.isShared = false
             guard isNew || one.isOnPostgres || SafeFile.exists(one.storeFile) else {
                 throw CommandRefusal(.failed, "There is no store at \(one.storeFile).")
             }

@@ -169,6 +169,8 @@ package struct Configuration: Sendable, Equatable {
     package var log = Log()
     package var otlp = OTLP()
     package var sentry = Sentry()
+    /// Several daemons have one store. Until `redis.url` says so, it is set by tests alone.
+    package var isShared = false
     /// Where the store, keys and mailbox are; `--data-dir`.
     package var dataDirectory = "data"
     /// The file that it was read from, if there was one.

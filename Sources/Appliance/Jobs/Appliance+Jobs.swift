@@ -63,11 +63,13 @@ extension Appliance {
                 throw .internal(cause: "jobs.\(kind.name): \(error.reason)")
             }
         }
+        let known = Set(jobHandlers.map(\.name))
         // One process owns a SQLite store: whoever held a lease there is dead.
         let isAlone = engine is SQLiteStore
         let taken = try await store.write { [wanted] db throws(Problem) in
             let names = Set(wanted.map(\.name))
-            for entry in try db.schedules.list() where !names.contains(entry.name) {
+            for entry in try db.schedules.list()
+            where known.contains(entry.name) && !names.contains(entry.name) {
                 try db.schedules.remove(entry.name)
             }
             for (name, spec, next) in wanted {

@@ -158,7 +158,8 @@ final class JobRunner: Service {
         _ db: any Connection, _ free: Free, _ running: [JobID: String]
     ) throws(Problem) -> Timestamp? {
         var moments = [
-            try db.schedules.next(), try db.jobs.nextLeaseEnd(except: Array(running.keys)),
+            try db.schedules.next(of: Set(handlers.map(\.name))),
+            try db.jobs.nextLeaseEnd(except: Array(running.keys)),
         ]
         for kind in free.kinds { moments.append(try db.jobs.nextRun(of: kind.handler.name)) }
         return moments.compactMap { $0 }.min()
@@ -200,11 +201,8 @@ final class JobRunner: Service {
 
     private func serveSchedules(_ db: any Connection, at now: Timestamp) throws(Problem) {
         for due in try db.schedules.due(at: now) {
-            guard let handler = handlers.first(where: { $0.name == due.name }) else {
-                // Of another version of this program, which sets it again when it starts.
-                try db.schedules.remove(due.name)
-                continue
-            }
+            // What is not known here is another version's, which may run beside this one.
+            guard let handler = handlers.first(where: { $0.name == due.name }) else { continue }
             let schedule: Schedule
             do throws(Schedule.Failure) {
                 schedule = try Schedule(due.spec)

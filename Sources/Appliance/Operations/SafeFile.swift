@@ -33,6 +33,31 @@ package enum SafeFile {
     package static func write(
         _ bytes: [UInt8], to path: String, mode: mode_t = 0o600
     ) throws(Failure) {
+        let temporary = try writeBeside(path, bytes, mode)
+        guard rename(temporary, path) == 0 else {
+            let failure = Failure.system("write", path)
+            unlink(temporary)
+            throw failure
+        }
+        try syncDirectory(of: path)
+    }
+
+    /// The same for what is made once: false, and nothing done, when there is something already.
+    package static func create(_ bytes: [UInt8], at path: String) throws(Failure) -> Bool {
+        let temporary = try writeBeside(path, bytes, 0o600)
+        defer { unlink(temporary) }
+        guard link(temporary, path) == 0 else {
+            guard errno == EEXIST else { throw .system("create", path) }
+            return false
+        }
+        try syncDirectory(of: path)
+        return true
+    }
+
+    /// The file's name, once it is whole and synced.
+    private static func writeBeside(
+        _ path: String, _ bytes: [UInt8], _ mode: mode_t
+    ) throws(Failure) -> String {
         let temporary = "\(path).\(getpid()).new"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw .system("create", temporary) }
@@ -45,12 +70,12 @@ package enum SafeFile {
             if count > 0 { written += count } else { isWhole = false }
         }
         isWhole = isWhole && fsync(descriptor) == 0
-        guard close(descriptor) == 0, isWhole, rename(temporary, path) == 0 else {
+        guard close(descriptor) == 0, isWhole else {
             let failure = Failure.system("write", path)
             unlink(temporary)
             throw failure
         }
-        try syncDirectory(of: path)
+        return temporary
     }
 
     package static func remove(_ path: String) throws(Failure) {

@@ -33,6 +33,22 @@ struct PostgresOptions: Sendable {
 
     var timeouts = Timeouts()
 
+    /// For a node: where it is gone without a word the others wait for the turn that it has, and
+    /// this ends before their patience (`lock`) does.
+    var sharing: PostgresOptions {
+        var sharing = self
+        sharing.timeouts.idle = .seconds(3)
+        return sharing
+    }
+
+    /// For who would rather ask again, on a new connection, than wait for an answer.
+    var hasty: PostgresOptions {
+        var hasty = self
+        hasty.timeouts.statement = .seconds(1)
+        hasty.timeouts.answer = .seconds(2)
+        return hasty
+    }
+
     /// What the URL may override. Together they find a dead network in 15 seconds, which the kernel
     /// alone takes hours for.
     private static let defaults = [

@@ -8,6 +8,8 @@ package final class PostgresStore: Database {
     private let writer: PostgresWriter
     private let readers: PostgresReaders
     private let threads: [WorkThread]
+    /// Of a node.
+    private let watching: (readers: PostgresReaders, thread: WorkThread)?
     private let claim: PostgresClaim?
     private let keeper: WorkThread?
     /// Where the server is, for messages.
@@ -20,25 +22,35 @@ package final class PostgresStore: Database {
     ///   - url: `postgres://…`, as libpq reads it.
     ///   - passwordFile: of the password alone, if it is in a file of its own.
     ///   - migrates: false refuses a schema that is not this program's own.
-    ///   - isAlone: refuses while another process that is alone has the store, and keeps others
-    ///     out that want to be.
+    ///   - hold: refuses while somebody has the store who must not be beside us, and keeps such
+    ///     out; nil: is beside anybody.
     package convenience init(
         url: String, passwordFile: String? = nil, readerCount: Int = 4,
         writerQueue: Int = SQLiteStore.writerQueueDefault, migrates: Bool = true,
-        isAlone: Bool = false
+        hold: PostgresHold? = nil
     ) throws(StoreRefusal) {
         try self.init(
             PostgresOptions(url: url, passwordFile: passwordFile), readerCount: readerCount,
-            writerQueue: writerQueue, migrates: migrates, isAlone: isAlone)
+            writerQueue: writerQueue, migrates: migrates, hold: hold)
     }
 
     init(
         _ options: PostgresOptions, readerCount: Int, writerQueue: Int, migrates: Bool,
-        isAlone: Bool = false
+        hold: PostgresHold? = nil
     ) throws(StoreRefusal) {
         place = options.place
-        let claim = isAlone ? try PostgresClaim() : nil
-        let holding = isAlone ? Loan(connection: try PostgresClaim.connection(options)) : nil
+        let isShared = if case .shared? = hold { true } else { false }
+        let options = isShared ? options.sharing : options
+        let claim: PostgresClaim?
+        let holding: Loan?
+        if let hold {
+            let made = try PostgresClaim(hold)
+            claim = made
+            holding = Loan(connection: try made.connection(options))
+        } else {
+            claim = nil
+            holding = nil
+        }
         let schema = try PostgresSchema(options)
         let version = try schema.version()
         if migrates {
@@ -62,9 +74,18 @@ package final class PostgresStore: Database {
             WorkThread(name: "store-reader") { readers.serve(PostgresLink(options)) }
         }
         threads = ([writing] + reading).compactMap { $0 }
-        guard threads.count == readerCount + 1, (keeper == nil) == (claim == nil) else {
+        let watchers = PostgresReaders(queueCapacity: 16)
+        var watch: WorkThread?
+        if isShared {
+            watch = WorkThread(name: "store-watch") { watchers.serve(PostgresLink(options.hasty)) }
+        }
+        watching = watch.map { (watchers, $0) }
+        guard threads.count == readerCount + 1, (keeper == nil) == (claim == nil),
+            (watch == nil) != isShared
+        else {
             writer.close()
             readers.close()
+            watchers.close()
             claim?.letGo()
             throw .unsuitable("The system has no threads left for the store.")
         }
@@ -80,6 +101,14 @@ package final class PostgresStore: Database {
         _ body: @escaping @Sendable (any Connection) throws(Problem) -> Value
     ) async throws(Problem) -> Value {
         try await StoreUnit.outcome(of: body) { readers.submit($0) }
+    }
+
+    /// The same on a connection of its own, which no other read keeps waiting and which gives up
+    /// soon: a node hears of others' changes by it.
+    package func watch<Value: Sendable>(
+        _ body: @escaping @Sendable (any Connection) throws(Problem) -> Value
+    ) async throws(Problem) -> Value {
+        try await StoreUnit.outcome(of: body) { (watching?.readers ?? readers).submit($0) }
     }
 
     package func write<Value: Sendable>(
@@ -108,14 +137,16 @@ package final class PostgresStore: Database {
     /// Serves what is queued and closes. Blocks until the threads have ended.
     package func close() {
         readers.close()
+        watching?.readers.close()
         writer.close()
         for thread in threads { thread.join() }
+        watching?.thread.join()
         claim?.letGo()
         keeper?.join()
     }
 
     /// Set when another process has taken the store over while the connection was away: this one
-    /// can only end. Nil where several may write.
+    /// can only end. Nil where it has no hold.
     package var lost: Wake? { claim?.lost }
 
     /// The version of the schema; 0 for a database without a store. Changes nothing.

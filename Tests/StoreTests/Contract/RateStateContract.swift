@@ -58,6 +58,18 @@ struct RateStateContract {
         }
     }
 
+    @Test("Of states that several nodes save the newest stays, in whatever order they come")
+    func newest() async throws {
+        try await withStore { db in
+            let loaded = try await db.write { db throws(Problem) in
+                try db.rateStates.save([Self.entry("user:a", backlog: 5, at: 20)])
+                try db.rateStates.save([Self.entry("user:a", backlog: 9, at: 10)])
+                return try db.rateStates.load("user:a")
+            }
+            #expect(loaded == [Self.entry("user:a", backlog: 5, at: 20)])
+        }
+    }
+
     @Test("A subject without states has none")
     func missing() async throws {
         try await withStore { db in

@@ -36,7 +36,7 @@ struct JobKillTests {
             }
             // After that: while a job lives, it stands for the next due time too.
             try await store.write { db throws(Problem) in
-                guard let next = try db.schedules.next() else { return }
+                guard let next = try db.schedules.next(of: ["work"]) else { return }
                 for due in try db.schedules.due(at: next) {
                     _ = try db.schedules.fire(
                         due, attemptsMax: 1_000_000, next: next + .seconds(period), at: next)

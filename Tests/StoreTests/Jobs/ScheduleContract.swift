@@ -84,8 +84,13 @@ struct ScheduleContract {
             #expect(entry.nextAt == Self.start + .seconds(600))
             #expect(entry.lastAt == Self.start + .seconds(301))
             #expect(entry.lastState == .queued)
-            let next = try await db.read { db throws(Problem) in try db.schedules.next() }
-            #expect(next == entry.nextAt)
+            let next = try await db.read { db throws(Problem) in
+                [
+                    try db.schedules.next(of: ["clean_up", "another"]),
+                    try db.schedules.next(of: ["another"]),
+                ]
+            }
+            #expect(next == [entry.nextAt, nil])
         }
     }
 

@@ -41,6 +41,30 @@ extension QueryCalls {
         }
         addJobLists()
         addSchedules()
+        addNodes()
+    }
+
+    private mutating func addNodes() {
+        let now = sample.now
+        var random = SystemRandomNumberGenerator()
+        let name = NodeName(using: &random)
+        add("nodes.enter") { db throws(Problem) in
+            try db.nodes.enter(name, version: "1", at: now)
+        }
+        add("nodes.beat") { db throws(Problem) in _ = try db.nodes.beat(name, at: now) }
+        add("nodes.reach") { db throws(Problem) in _ = try db.nodes.reach("a", name) }
+        add("nodes.list") { db throws(Problem) in _ = try db.nodes.list() }
+        add("nodes.leave") { db throws(Problem) in try db.nodes.leave(name) }
+        add("nodes.prune") { db throws(Problem) in _ = try db.nodes.prune(silentSince: now) }
+        add("changes.reach") { db throws(Problem) in _ = try db.changes.reach() }
+        add("changes.list") { db throws(Problem) in
+            _ = try db.changes.list(after: 7, atMost: 9)
+        }
+        // Nothing fills it on SQLite, and a prune of nothing would stop at its first statement.
+        add("changes.prune") { db throws(Problem) in
+            try db.execute("INSERT INTO changes VALUES (-1, 'account', 'a', 1)")
+            _ = try db.changes.prune(madeBefore: now, atMost: 9)
+        }
     }
 
     private mutating func addJobLists() {
@@ -66,7 +90,7 @@ extension QueryCalls {
         add("schedules.fire") { db throws(Problem) in
             _ = try db.schedules.fire(due, attemptsMax: 3, next: now + .seconds(300), at: now)
         }
-        add("schedules.next") { db throws(Problem) in _ = try db.schedules.next() }
+        add("schedules.next") { db throws(Problem) in _ = try db.schedules.next(of: ["a"]) }
         add("schedules.list") { db throws(Problem) in _ = try db.schedules.list() }
         add("schedules.remove") { db throws(Problem) in try db.schedules.remove("clean_up") }
     }

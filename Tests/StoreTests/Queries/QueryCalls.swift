@@ -262,6 +262,7 @@ struct QueryCalls {
         }
         add("installation.set") { db throws(Problem) in try db.installation.set("a", "b") }
         add("installation.value") { db throws(Problem) in _ = try db.installation.value("a") }
+        add("installation.remove") { db throws(Problem) in try db.installation.remove("a") }
         add("installation.next") { db throws(Problem) in _ = try db.installation.next("c") }
     }
 

@@ -49,6 +49,32 @@ struct UsageFoldTests {
         #expect(try await current()["account/month"] == 123)
     }
 
+    @Test("Each node's batches are counted for themselves, from where the lone process was")
+    func perNode() async throws {
+        var random = SystemRandomNumberGenerator()
+        let nodes = [NodeName(using: &random), NodeName(using: &random)]
+        func mark(_ node: NodeName?) async throws -> String {
+            try await store.read { db throws(Problem) in
+                try db.usage.foldMark(node: node).description
+            }
+        }
+        func fold(_ batch: UInt64, _ node: NodeName?) async throws -> Bool {
+            let deltas = [delta(5)]
+            return try await store.write { db throws(Problem) in
+                try db.usage.fold(deltas, batch: batch, node: node)
+            }
+        }
+        #expect(try await fold(7, nil))
+        #expect(try await [mark(nodes[0]), mark(nodes[1]), mark(nil)] == ["7", "7", "7"])
+        #expect(try await !fold(7, nodes[0]))
+        #expect(try await fold(8, nodes[0]))
+        #expect(try await fold(8, nodes[1]))
+        #expect(try await !fold(8, nodes[1]))
+        #expect(try await fold(9, nodes[1]))
+        #expect(try await [mark(nodes[0]), mark(nodes[1]), mark(nil)] == ["8", "9", "7"])
+        #expect(try await current()["account/hour"] == 20)
+    }
+
     @Test("A batch that was folded is not folded again, nor is an older one")
     func exactlyOnce() async throws {
         let before = try await store.read { db throws(Problem) in try db.usage.foldMark().batch }

@@ -39,6 +39,7 @@ struct ConstraintTests {
         "leases": ["fencing_token": ["0", "-1"]],
         "activity": ["granularity": ["'month'", "''"], "value": ["-1"]],
         "jobs": ["state": ["'lost'", "''"], "attempts": ["-1"], "attempts_max": ["0", "-1"]],
+        "nodes": ["beat": ["0", "-1"]],
         "idempotency_keys": ["status": ["99", "600", "0", "-200"]],
     ]
 

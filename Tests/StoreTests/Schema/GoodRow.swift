@@ -140,6 +140,18 @@ struct GoodRow: Sendable {
                 ("user_id", "'u'"), ("metric", "'requests'"), ("granularity", "'month'"),
                 ("period", "'2026-11'"), ("threshold", "80"), ("created_at", "1"),
             ]),
+        GoodRow(
+            table: "nodes",
+            values: [
+                ("name", "'n'"), ("beat", "1"), ("epoch", "NULL"), ("version", "'1.0'"),
+                ("started_at", "1"), ("beat_at", "1"),
+            ]),
+        GoodRow(
+            table: "changes",
+            // Far from those that triggers number.
+            values: [
+                ("seq", "900000000000"), ("kind", "'account'"), ("subject", "'u'"), ("at", "1"),
+            ]),
         GoodRow(table: "installation", values: [("name", "'a'"), ("value", "''")]),
     ]
 

@@ -11,7 +11,7 @@ struct SchemaTests {
         "refresh_tokens", "api_keys", "plans",
         "subscriptions", "usage_counters", "usage_events", "reservations", "leases",
         "idempotency_keys", "rate_states", "items", "audit_logs", "installation",
-        "activity", "quota_alerts", "jobs", "schedules",
+        "activity", "quota_alerts", "jobs", "schedules", "nodes", "changes",
     ]
 
     private static let indexes: Set<String> = [
