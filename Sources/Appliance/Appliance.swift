@@ -26,6 +26,11 @@ package final class Appliance: Sendable {
     let tokens: AccessTokens
     let authenticator: Authenticator
     let gatekeeper: Gatekeeper
+    /// Nil: the store is this process's alone.
+    let cluster: Cluster?
+    /// Whose the counter file is. Once it is a node's it stays that, also while one process has the
+    /// store for itself: another data directory's batches have numbers of their own.
+    let countsOwner: NodeName?
     let throttle: Throttle
     let sender: MailSender
     let courier: Courier
@@ -98,13 +103,25 @@ package final class Appliance: Sendable {
             keys: keyRing, issuer: configuration.issuer, audience: auth.audience,
             ttl: auth.accessTokenTTL)
         let inMemory = configuration.limits.customersInMemory
+        let freshness = configuration.isShared ? Freshness() : nil
         let authenticator = Authenticator(
             store: store, tokens: tokens, customersMax: inMemory,
-            adminsNeedTOTP: auth.requireTOTPForAdmins)
+            adminsNeedTOTP: auth.requireTOTPForAdmins, freshness: freshness)
         self.authenticator = authenticator
         counters = try CounterFile(path: configuration.dataDirectory + "/counters")
         gatekeeper = Gatekeeper(store: store, counters: counters, customersMax: inMemory) {
             authenticator.forget(account: $0)
+        }
+        let directory = configuration.dataDirectory
+        let node = try configuration.isShared ? NodeName.kept(in: directory) : nil
+        let former = try engine is PostgresStore ? NodeName.found(in: directory) : nil
+        countsOwner = node ?? former
+        if let node, let freshness {
+            cluster = try Cluster(
+                node: node, engine, freshness, authenticator, gatekeeper, clock: clock,
+                logger: logger)
+        } else {
+            cluster = nil
         }
         throttle = Throttle(
             isEnabled: configuration.limits.authEnabled,
@@ -116,7 +133,8 @@ package final class Appliance: Sendable {
         courier = try Courier(configuration)
         seal = MailSeal(keys: sealingKeys)
         readiness = Readiness(
-            store: store, redis: redis, directory: configuration.dataDirectory, clock: clock)
+            store: store, redis: redis, directory: configuration.dataDirectory, clock: clock,
+            freshness: freshness)
     }
 
     /// As it is right now: a reload changes it. Where each request looks, take `settings.current`.
@@ -141,6 +159,7 @@ package final class Appliance: Sendable {
         try await refuseUnfinishedCopy()
         try await openSharedKeys()
         try await recoverCounts()
+        try await cluster?.begin()
         try await enterAuditNotes()
         try await createStarterPlans()
         let kept = try await store.read { db throws(Problem) in
@@ -175,7 +194,10 @@ package final class Appliance: Sendable {
 
     /// Folds what a process that was killed had counted; then counting can begin.
     private func recoverCounts() async throws(Problem) {
-        let mark = try await store.read { db throws(Problem) in try db.usage.foldMark() }
+        let node = countsOwner
+        let mark = try await store.read { db throws(Problem) in
+            try db.usage.foldMark(node: node)
+        }
         let deltas: [UsageDelta]
         do throws(StoreRefusal) {
             deltas = try counters.recover(after: mark)
@@ -186,11 +208,13 @@ package final class Appliance: Sendable {
         // opened here has to be the first of them.
         var newest = mark.batch
         // A part of a batch is not begun again under its number, which has a mark on it.
-        if !deltas.isEmpty || mark.through != nil {
+        if !deltas.isEmpty || mark.through != nil || node != nil {
             newest = mark.batch + 2
             _ = try await store.write { [newest] db throws(Problem) in
-                try db.usage.fold(deltas, batch: newest)
+                try db.usage.fold(deltas, batch: newest, node: node)
             }
+        }
+        if !deltas.isEmpty {
             logger.notice(
                 "counts of a killed process recovered", metadata: ["counters": "\(deltas.count)"])
         }
@@ -216,7 +240,7 @@ package final class Appliance: Sendable {
         let reports: [any Service] =
             (exporter.map { [$0] } ?? []) + (sentry.map { [$0] } ?? [])
         let shared: [any Service] = (redis.map { [$0] } ?? []) + (jobNews.map { [$0] } ?? [])
-        return reports + shared + [
+        return reports + shared + (cluster?.services ?? []) + [
             Checkpointer(appliance: self), jobRunner(), ControlListener(appliance: self),
         ] + (metrics.map { [$0] } ?? []) + [
             listener(sockets: sockets) { channel in

@@ -14,6 +14,8 @@ final class Authenticator: Sendable {
 
     private struct LiveSession: Sendable {
         var session: Session
+        /// A token of a later generation than this is of a refresh that memory does not know of.
+        let generationSeen: Int64
         var notedUse: Timestamp
     }
 
@@ -36,6 +38,7 @@ final class Authenticator: Sendable {
     private let store: any Database
     private let tokens: AccessTokens
     private let adminsNeedTOTP: Bool
+    private let freshness: Freshness?
     private let verified = LiveCache<TokenText, AccessToken>(capacity: tokensMax)
     private let sessions: LiveCache<SessionID, LiveSession>
     private let accounts: LiveCache<UserID, AccountSnapshot>
@@ -45,9 +48,12 @@ final class Authenticator: Sendable {
     /// - Parameters:
     ///   - customersMax: sessions, accounts and keys in memory, of each that many.
     ///   - adminsNeedTOTP: admins without one-time codes are held back.
+    ///   - freshness: nil where no other process changes what the store has.
     init(
-        store: any Database, tokens: AccessTokens, customersMax: Int, adminsNeedTOTP: Bool = false
+        store: any Database, tokens: AccessTokens, customersMax: Int, adminsNeedTOTP: Bool = false,
+        freshness: Freshness? = nil
     ) {
+        self.freshness = freshness
         self.store = store
         self.tokens = tokens
         self.adminsNeedTOTP = adminsNeedTOTP
@@ -65,6 +71,12 @@ final class Authenticator: Sendable {
     }
 
     static let refused = Problem(.unauthorized, "Present a valid access token or API key.")
+    private static let outOfTouch: Problem = {
+        var problem = Problem(
+            .unavailable, "This node cannot tell whether the credential still holds.")
+        problem.retryAfter = .seconds(1)
+        return problem
+    }()
 
     /// Throws `unauthorized` for every credential that is not good now, `forbidden` for a key from
     /// an address that it does not allow.
@@ -89,7 +101,8 @@ final class Authenticator: Sendable {
     }
 
     enum Piece {
-        case session(SessionID)
+        /// And the generation of a token of it that was shown.
+        case session(SessionID, Int64)
         case account(UserID)
         case key(publicID: String)
     }
@@ -98,7 +111,9 @@ final class Authenticator: Sendable {
     func warmCaller(
         _ credential: Credential, at now: Timestamp, address: () -> IPAddress?
     ) -> Warm {
-        switch credential {
+        if case .none = credential { return .refused(Self.refused) }
+        guard freshness?.holds ?? true else { return .refused(Self.outOfTouch) }
+        return switch credential {
         case .none: .refused(Self.refused)
         case .apiKey(let text): keyCaller(text, at: now, address: address)
         case .accessToken(let authorization): tokenCaller(authorization, at: now)
@@ -121,7 +136,8 @@ final class Authenticator: Sendable {
     func load(_ piece: Piece) async throws(Problem) {
         let isThere =
             switch piece {
-            case .session(let id): try await loadSession(id)
+            case .session(let id, let generation):
+                try await loadSession(id, shown: generation)
             case .account(let id): try await loadAccount(id)
             case .key(let publicID): try await loadKey(publicID)
             }
@@ -134,15 +150,24 @@ final class Authenticator: Sendable {
         guard let token = verifiedToken(authorization, at: now), now < token.expiresAt else {
             return .refused(Self.refused)
         }
-        let live: Timestamp?? = sessions.with(token.sessionID) { live in
+        let piece = Piece.session(token.sessionID, token.generation)
+        let found: Found? = sessions.with(token.sessionID) { live in
+            guard token.generation <= live.generationSeen else { return .outdated }
             guard live.session.userID == token.userID, live.session.isLive(at: now) else {
-                return nil
+                return .ended
             }
             note(&live, token, at: now)
-            return live.session.createdAt
+            return .live(signedInAt: live.session.createdAt)
         }
-        guard let live else { return .cold(.session(token.sessionID)) }
-        guard let signedInAt = live else { return .refused(Self.refused) }
+        let signedInAt: Timestamp
+        switch found {
+        case nil: return .cold(piece)
+        case .ended?: return .refused(Self.refused)
+        case .outdated?:
+            sessions.invalidate(token.sessionID)
+            return .cold(piece)
+        case .live(let moment)?: signedInAt = moment
+        }
         guard let snapshot = accounts.with(token.userID, { $0 }) else {
             return .cold(.account(token.userID))
         }
@@ -150,6 +175,14 @@ final class Authenticator: Sendable {
         else { return .refused(Self.refused) }
         return .known(
             caller(snapshot, .session(token.sessionID), signedInAt: signedInAt))
+    }
+
+    /// A session in memory, as a token of it finds it.
+    private enum Found: Sendable {
+        case live(signedInAt: Timestamp)
+        case ended
+        /// Another node has refreshed it since.
+        case outdated
     }
 
     /// A signature is checked once for each token. A key that is dropped from the ring takes effect
@@ -181,11 +214,18 @@ final class Authenticator: Sendable {
         }
     }
 
-    private func loadSession(_ id: SessionID) async throws(Problem) -> Bool {
+    /// - Parameter generation: one that the store does not know of, in an older copy of it, is
+    ///   not looked for again.
+    private func loadSession(_ id: SessionID, shown generation: Int64) async throws(Problem) -> Bool
+    {
         try await sessions.load(id) { () throws(Problem) in
             try await self.store.read { db throws(Problem) in
                 try db.sessions.find(id)
-            }.map { LiveSession(session: $0, notedUse: $0.lastUsedAt) }
+            }.map { session in
+                LiveSession(
+                    session: session, generationSeen: max(session.generation, generation),
+                    notedUse: session.lastUsedAt)
+            }
         }
     }
 
@@ -297,8 +337,17 @@ final class Authenticator: Sendable {
     }
 
     func forget(key: APIKey) {
-        keys.invalidate(key.publicID)
-        if let previous = key.previousPublicID { keys.invalidate(previous) }
+        forget(publicID: key.publicID)
+        if let previous = key.previousPublicID { forget(publicID: previous) }
+    }
+
+    func forget(publicID: String) { keys.invalidate(publicID) }
+
+    /// What another process may have changed, whatever it was.
+    func forgetAll() {
+        sessions.removeAll()
+        accounts.removeAll()
+        keys.removeAll()
     }
 
     // MARK: Notes for the store

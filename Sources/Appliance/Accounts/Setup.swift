@@ -8,18 +8,22 @@ extension Appliance {
 
     var setupTokenPath: String { configuration.dataDirectory + "/setup-token" }
 
-    /// While there is no admin, each start makes a new one-time token; with one, none is left.
+    /// While there is no admin, each start makes a new one-time token in place of the one before;
+    /// with one, none is left. Nodes that start at once each have a token that works.
     func offerSetup() async throws(Problem) {
         let now = clock.now()
         let token = OpaqueToken()
+        let isShared = cluster != nil
+        let former = isShared ? setupToken.map { OpaqueToken.hash(of: Secret($0)) } : nil
         let isNeeded = try await store.write { db throws(Problem) -> Bool in
             guard try db.accounts.activeAdmins(besides: nil) == 0 else {
                 try db.oneTimeTokens.revoke(.setup, of: nil)
                 return false
             }
+            if let former { _ = try db.oneTimeTokens.redeem(former, purpose: .setup, at: now) }
             try db.oneTimeTokens.insert(
                 hash: token.hash, purpose: .setup, user: nil, email: nil, at: now,
-                expiresAt: now + Self.setupTTL)
+                expiresAt: now + Self.setupTTL, replaces: !isShared)
             return true
         }
         do throws(SafeFile.Failure) {
@@ -33,9 +37,12 @@ extension Appliance {
     /// The link that `serve` prints; nil once there is an admin. The token is behind the `#`, which
     /// browsers keep to themselves.
     package func setupLink(publicURL: String) -> String? {
+        setupToken.map { "\(publicURL)/setup#token=\($0)" }
+    }
+
+    private var setupToken: String? {
         guard let bytes = try? SafeFile.read(setupTokenPath, bytesMax: 1024) else { return nil }
-        let token = String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
-        return "\(publicURL)/setup#token=\(token)"
+        return String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
     }
 
     func setUp(
@@ -60,6 +67,8 @@ extension Appliance {
             guard try db.oneTimeTokens.redeem(tokenHash, purpose: .setup, at: now) != nil else {
                 throw Problem(.invalidToken, "The setup token is wrong or has run out.")
             }
+            // Those of other nodes.
+            try db.oneTimeTokens.revoke(.setup, of: nil)
             guard try self.insert(account, passwordHash: hash, db, at: now) else {
                 throw Problem(.emailTaken, "There is an account with this e-mail address.")
             }

@@ -77,7 +77,7 @@ extension Appliance {
         switch piece {
         case .credential(let piece): try await authenticator.load(piece)
         case .customer(let user, nil): try await gatekeeper.load(user, at: now)
-        case .customer(let user, _): try await gatekeeper.settle(user, at: now)
+        case .customer(let user, _): try await gatekeeper.renewStanding(user, at: now)
         }
     }
 

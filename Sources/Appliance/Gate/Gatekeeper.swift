@@ -12,6 +12,20 @@ final class Gatekeeper: Sendable {
         var places = Journal.Places()
         /// Of quotas; what was told before a restart, the store knows.
         var told = QuotaNotes()
+        /// Not once another node has changed the subscription or its plan.
+        fileprivate var isStandingKnown = true
+        /// Counts what has changed the standing, so that none is set that was read before.
+        fileprivate var standingChanges: UInt64 = 0
+
+        fileprivate mutating func setStanding(_ standing: Standing?) {
+            customer.standing = standing
+            standingChanges &+= 1
+        }
+
+        fileprivate mutating func forgetStanding() {
+            isStandingKnown = false
+            standingChanges &+= 1
+        }
 
         /// What there is to tell.
         fileprivate func news(of user: UserID, at now: Timestamp) -> [QuotaNews] {
@@ -65,7 +79,8 @@ final class Gatekeeper: Sendable {
         _ review: inout Review
     ) -> Decision? {
         customers.with(user) { record in
-            admit(user, demand, key: key, at: now, &record, &review)
+            guard record.isStandingKnown else { return .stale }
+            return admit(user, demand, key: key, at: now, &record, &review)
         }
     }
 
@@ -84,10 +99,12 @@ final class Gatekeeper: Sendable {
         _ ask: (inout Record, inout Review) -> Decision
     ) async throws(Problem) {
         while true {
-            let decision = customers.with(user) { ask(&$0, &review) }
+            let decision = customers.with(user) { record in
+                record.isStandingKnown ? ask(&record, &review) : .stale
+            }
             switch decision {
             case .granted: return
-            case .stale: try await settle(user, at: now)
+            case .stale: try await renewStanding(user, at: now)
             case nil: try await load(user, at: now)
             case .some(let decision):
                 throw Self.problem(decision, review.states, at: now)
@@ -127,11 +144,12 @@ final class Gatekeeper: Sendable {
         while true {
             let value: Value?? = customers.with(user) { record in
                 let end = record.customer.standing?.expiresAt
-                return end.map { now >= $0 } ?? false ? nil : body(&record.customer)
+                let isStale = !record.isStandingKnown || end.map { now >= $0 } ?? false
+                return isStale ? nil : body(&record.customer)
             }
             switch value {
             case .some(.some(let value)): return value
-            case .some(nil): try await settle(user, at: now)
+            case .some(nil): try await renewStanding(user, at: now)
             case nil: try await load(user, at: now)
             }
         }
@@ -177,6 +195,24 @@ final class Gatekeeper: Sendable {
             planSlug: plan.slug, rules: rulesets.rules(of: plan), expiresAt: subscription.expiresAt)
     }
 
+    /// After a stale answer: the customer's subscription has run out, or another node has changed
+    /// something of it.
+    func renewStanding(_ user: UserID, at now: Timestamp) async throws(Problem) {
+        let known: UInt64?? = customers.with(user) { record in
+            record.isStandingKnown ? nil : record.standingChanges
+        }
+        guard let changes = known ?? nil else { return try await settle(user, at: now) }
+        let standing = try await store.read { db throws(Problem) in
+            try self.standing(of: user, db)
+        }
+        customers.with(user) { record in
+            // What has changed meanwhile is read again.
+            guard record.standingChanges == changes else { return }
+            record.setStanding(standing)
+            record.isStandingKnown = true
+        }
+    }
+
     /// Turns a subscription that has run out to `expired` and falls back to the default plan.
     func settle(_ user: UserID, at now: Timestamp) async throws(Problem) {
         let standing = try await store.write { db throws(Problem) in
@@ -190,7 +226,8 @@ final class Gatekeeper: Sendable {
     // MARK: Changes, after their commit and before their answer
 
     func setStanding(_ user: UserID, _ standing: Standing?) {
-        change(user) { $0.standing = standing }
+        customers.with(user) { $0.setStanding(standing) }
+        customers.markLoadStale(user)
     }
 
     /// A plan's limits have changed: for everybody who is on it, from the next request on.
@@ -198,10 +235,28 @@ final class Gatekeeper: Sendable {
         let (slug, rules) = (plan.slug, rulesets.rules(of: plan))
         customers.updateAll { record in
             guard let standing = record.customer.standing, standing.planSlug == slug else { return }
-            record.customer.standing = Standing(
-                planSlug: slug, rules: rules, expiresAt: standing.expiresAt)
+            record.setStanding(
+                Standing(planSlug: slug, rules: rules, expiresAt: standing.expiresAt))
         }
     }
+
+    // MARK: Changes of other nodes
+
+    /// Something of a customer's subscription: the next decision reads it.
+    func standingChanged(of user: UserID) {
+        customers.with(user) { $0.forgetStanding() }
+        customers.markLoadStale(user)
+    }
+
+    /// A plan.
+    func standingsChanged(on slug: String) {
+        customers.updateAll { record in
+            if record.customer.standing?.planSlug == slug { record.forgetStanding() }
+        }
+    }
+
+    /// Any of them.
+    func standingsChanged() { customers.updateAll { $0.forgetStanding() } }
 
     func forget(_ user: UserID) {
         if let record = customers.remove(user) { journal.forget(record.places) }

@@ -124,6 +124,17 @@ final class LiveCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         }
     }
 
+    /// Drops all that may be dropped; loads in flight are repeated.
+    func removeAll() {
+        for stripe in stripes {
+            stripe.state.withLock { state in
+                state.young = state.young.filter { !mayDrop($0.value) }
+                state.old = state.old.filter { !mayDrop($0.value) }
+                for key in state.loads.keys { state.loads[key]?.isStale = true }
+            }
+        }
+    }
+
     /// Makes the load in flight, if there is one, be repeated.
     func markLoadStale(_ key: Key) {
         stripe(key).state.withLock { $0.loads[key]?.isStale = true }

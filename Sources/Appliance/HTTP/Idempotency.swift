@@ -94,7 +94,8 @@ struct IdempotencyTicket: Sendable {
     }
 }
 
-/// The keyed calls that are running: as many as there are requests in flight.
+/// The keyed calls that are running in this process: as many as there are requests in flight. Of
+/// those that run on several nodes one creates, by the primary key of `idempotency_keys`.
 final class IdempotencyRuns: Sendable {
     private struct Run: Hashable {
         let owner: String
@@ -129,15 +130,28 @@ extension Appliance {
             key: key, owner: Self.owner(of: call), call: call, body: body)
         guard idempotencyRuns.begin(ticket) else { throw IdempotencyTicket.inProgress }
         defer { idempotencyRuns.end(ticket) }
-        let oldest = call.now - IdempotencyKeys.kept
-        let kept = try await store.read { db throws(Problem) in
+        if let kept = try await kept(ticket, at: call.now) { return try ticket.replay(kept) }
+        call.received = body
+        call.ticket = ticket
+        do throws(Problem) {
+            return try await call.route.handler(call)
+        } catch {
+            // The same call, to another node at the same time, may be what this one ran into.
+            guard cluster != nil, let kept = try await kept(ticket, at: call.now) else {
+                throw error
+            }
+            return try ticket.replay(kept)
+        }
+    }
+
+    private func kept(
+        _ ticket: IdempotencyTicket, at now: Timestamp
+    ) async throws(Problem) -> IdempotencyKeys.Entry? {
+        let oldest = now - IdempotencyKeys.kept
+        return try await store.read { db throws(Problem) in
             try db.idempotencyKeys.find(
                 owner: ticket.owner, keyHash: ticket.keyHash, newerThan: oldest)
         }
-        if let kept { return try ticket.replay(kept) }
-        call.received = body
-        call.ticket = ticket
-        return try await call.route.handler(call)
     }
 
     private static func owner(of call: Call) -> String {

@@ -68,6 +68,12 @@ extension Appliance {
         try await prune { db throws(Problem) in
             try db.activity.prune(before: now - Activity.hoursKept, atMost: most)
         }
+        try await prune { db throws(Problem) in
+            try db.changes.prune(madeBefore: now - Changes.kept, atMost: most)
+        }
+        try await prune { db throws(Problem) in
+            try db.nodes.prune(silentSince: now - NodeRegistry.kept)
+        }
         try await inParts { () throws(Problem) in try await self.pruneAudit(at: now) }
         let kept = configuration.jobs
         try await prune { db throws(Problem) in

@@ -67,9 +67,11 @@ extension Appliance {
             if let end, ContinuousClock.now >= end { return false }
             let (deltas, rates) = gatekeeper.unsaved(part)
             let news = gatekeeper.news(of: part.users, at: now)
+            let node = countsOwner
             // After an outcome that nobody heard of the same part is folded again; the store knows.
             try await store.write { db throws(Problem) in
-                _ = try db.usage.fold(deltas, batch: part.batch, through: part.through)
+                _ = try db.usage.fold(
+                    deltas, batch: part.batch, through: part.through, node: node)
                 try db.rateStates.save(rates)
                 try self.tell(news, db, at: now)
             }

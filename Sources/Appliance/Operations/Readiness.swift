@@ -20,9 +20,14 @@ final class Readiness: Sendable {
     private let redis: RedisClient?
     private let directory: String
     private let clock: WallClock
+    private let freshness: Freshness?
     private let state = Mutex(State())
 
-    init(store: any Database, redis: RedisClient?, directory: String, clock: WallClock) {
+    init(
+        store: any Database, redis: RedisClient?, directory: String, clock: WallClock,
+        freshness: Freshness? = nil
+    ) {
+        self.freshness = freshness
         self.store = store
         self.redis = redis
         self.directory = directory
@@ -49,6 +54,9 @@ final class Readiness: Sendable {
             reasons.append("the store takes no write: \(error.detail)")
         }
         if let redis, redis.server == nil { reasons.append("Redis is away") }
+        if let freshness, !freshness.holds {
+            reasons.append("what other nodes change is not heard of")
+        }
         let free = gatehouse_free_bytes(directory)
         if free >= 0, free < Self.freeBytesMin { reasons.append("the disk is almost full") }
         let found = reasons

@@ -40,7 +40,7 @@ struct TestServer: Sendable {
         configuration.backup.at = nil
         configuration.backup.drillAt = nil
         configure(&configuration)
-        let store = try configuration.openStore()
+        let store = try configuration.openStore(serves: true)
         defer { store.close() }
         var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         logger.logLevel = .critical
@@ -88,6 +88,21 @@ struct TestServer: Sendable {
     }
 
     func send(
+        _ method: String, _ path: String, _ credential: Credential, _ json: JSON?
+    ) async throws -> TestAnswer {
+        var answer = try await sendOnce(method, path, credential, json)
+        // On a machine that is busy with other tests a node may be late to hear of changes.
+        while answer.status == 503, appliance.cluster != nil {
+            answer = try await sendOnce(method, path, credential, json)
+        }
+        return answer
+    }
+
+    func getOnce(_ path: String, _ credential: Credential) async throws -> TestAnswer {
+        try await sendOnce("GET", path, credential, nil)
+    }
+
+    func sendOnce(
         _ method: String, _ path: String, _ credential: Credential, _ json: JSON?
     ) async throws -> TestAnswer {
         var headers: [(String, String)] = []

@@ -1,0 +1,146 @@
+import Domain
+import Logging
+import ServiceLifecycle
+import Store
+import Synchronization
+
+/// Which daemons share the store, and which of them live.
+///
+/// Each counts its beat in `nodes` up once a second. Whether another lives is told by this node's
+/// own clock, from when it last saw that one's beat change: clocks of machines are not compared. A
+/// node that was just met is given the benefit of the doubt.
+final class NodeRegistry: Service {
+    private static let pause: Duration = .seconds(1)
+    /// A beat that stands still for so long is a dead node's. A machine that was stopped for
+    /// longer can come back, having let nobody in meanwhile that it had not counted (`Freshness`).
+    static let patience: Duration = .seconds(10)
+    /// Rows of the dead are kept this long, to be looked at.
+    static let kept: Duration = .seconds(86_400)
+
+    private struct Seen {
+        var beat: Int64
+        var changed: ContinuousClock.Instant
+    }
+
+    let name: NodeName
+    private let store: any Database
+    private let version: String
+    private let clock: WallClock
+    private let now: @Sendable () -> ContinuousClock.Instant
+    private let hasFolded: @Sendable () -> Bool
+    private let logger: Logger
+    private let seen = Mutex<[NodeName: Seen]>([:])
+
+    /// - Parameters:
+    ///   - now: a clock that nobody sets.
+    ///   - hasFolded: whether the store has all that this node has counted.
+    init(
+        name: NodeName, store: any Database, version: String, clock: WallClock,
+        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
+        hasFolded: @escaping @Sendable () -> Bool, logger: Logger
+    ) {
+        self.name = name
+        self.store = store
+        self.version = version
+        self.clock = clock
+        self.now = now
+        self.hasFolded = hasFolded
+        self.logger = logger
+    }
+
+    /// Once what a former process of this node had counted is in the store.
+    func enter() async throws(Problem) {
+        let (name, version, now) = (name, version, clock.now())
+        note(
+            try await store.write { db throws(Problem) in
+                try db.nodes.enter(name, version: version, at: now)
+                return try db.nodes.list()
+            })
+    }
+
+    func run() async {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                do { try await Task.sleep(for: Self.pause) } catch { return }
+                await self.beat()
+            }
+        }
+        await leave()
+    }
+
+    /// One more, and a look at those of the others.
+    func beat() async {
+        let (name, version, now) = (name, version, clock.now())
+        do throws(Problem) {
+            note(
+                try await store.write { db throws(Problem) in
+                    if !(try db.nodes.beat(name, at: now)) {
+                        try db.nodes.enter(name, version: version, at: now)
+                    }
+                    return try db.nodes.list()
+                })
+        } catch {
+            // Whether it was taken for dead, the others' next answer tells.
+            logger.warning("this node's beat could not be written", metadata: error.metadata)
+        }
+    }
+
+    /// While counts of this node are in its file alone, its row stays.
+    private func leave() async {
+        guard hasFolded() else { return }
+        let name = name
+        do throws(Problem) {
+            try await store.write { db throws(Problem) in try db.nodes.leave(name) }
+        } catch {
+            logger.warning("this node could not take its leave", metadata: error.metadata)
+        }
+    }
+
+    // MARK: The others
+
+    private func note(_ nodes: [Nodes.Entry]) {
+        let now = now()
+        seen.withLock { seen in
+            let there = Set(nodes.map(\.name))
+            seen = seen.filter { there.contains($0.key) }
+            for node in nodes where seen[node.name]?.beat != node.beat {
+                seen[node.name] = Seen(beat: node.beat, changed: now)
+            }
+        }
+    }
+
+    /// As far as this node knows.
+    func isLive(_ node: Nodes.Entry) -> Bool {
+        let now = now()
+        return seen.withLock { seen in
+            seen[node.name].map {
+                $0.beat != node.beat || now - $0.changed < Self.patience
+            } ?? true
+        }
+    }
+
+    /// Asks the store.
+    func live() async throws(Problem) -> [Nodes.Entry] {
+        let nodes = try await store.read { db throws(Problem) in try db.nodes.list() }
+        note(nodes)
+        return nodes.filter(isLive)
+    }
+
+    // MARK: Epochs
+
+    /// All that this node had counted before the epoch is in the store.
+    func reach(_ epoch: String) async throws(Problem) {
+        let (name, version, now) = (name, version, clock.now())
+        try await store.write { db throws(Problem) in
+            if try db.nodes.reach(epoch, name) { return }
+            try db.nodes.enter(name, version: version, at: now)
+            _ = try db.nodes.reach(epoch, name)
+        }
+    }
+
+    /// Whether the store has all that any node had counted before the epoch. What a dead one has in
+    /// its file comes when it starts again.
+    func allHaveReached(_ epoch: String) async throws(Problem) -> Bool {
+        try await live().allSatisfy { $0.epoch == epoch }
+    }
+}

@@ -1,0 +1,101 @@
+import Domain
+import Logging
+import Store
+import Support
+import Synchronization
+import Testing
+
+@testable import Appliance
+
+@Suite("The registry of nodes", .enabled(if: PostgresDatabase.isWanted))
+struct NodeRegistryTests {
+    /// A clock that the test turns.
+    private final class Turned: Sendable {
+        private let moment = Mutex(ContinuousClock.now)
+        var now: ContinuousClock.Instant { moment.withLock { $0 } }
+        func advance(_ span: Duration) { moment.withLock { $0 = $0 + span } }
+    }
+
+    private let store: PostgresStore
+    private let turned = Turned()
+    private let nodes: [NodeRegistry]
+
+    init() throws {
+        let store = try PostgresStore(url: try PostgresDatabase.make(), readerCount: 1)
+        self.store = store
+        var random = SplitMix64(seed: 1)
+        let clock = turned
+        nodes = (0..<3).map { _ in
+            NodeRegistry(
+                name: NodeName(using: &random), store: store, version: "1",
+                clock: FakeClock().wall, now: { clock.now }, hasFolded: { true },
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        }
+    }
+
+    private func live(_ node: NodeRegistry) async throws -> Set<NodeName> {
+        Set(try await node.live().map(\.name))
+    }
+
+    @Test("A node is live until its beat has stood still for ten seconds, and when it beats again")
+    func live() async throws {
+        for node in nodes { try await node.enter() }
+        let all = Set(nodes.map(\.name))
+        #expect(try await live(nodes[0]) == all)
+        for _ in 0..<9 {
+            turned.advance(.seconds(1))
+            for node in nodes.dropLast() { await node.beat() }
+        }
+        #expect(try await live(nodes[0]) == all)
+        turned.advance(.seconds(1))
+        for node in nodes.dropLast() { await node.beat() }
+        #expect(try await live(nodes[0]) == Set(nodes.dropLast().map(\.name)))
+        await nodes[2].beat()
+        #expect(try await live(nodes[0]) == all)
+        store.close()
+    }
+
+    @Test("Who has just come gives a node that may be dead its ten seconds")
+    func justCame() async throws {
+        try await nodes[1].enter()
+        turned.advance(.seconds(60))
+        try await nodes[0].enter()
+        #expect(try await live(nodes[0]).count == 2)
+        turned.advance(.seconds(10))
+        await nodes[0].beat()
+        #expect(try await live(nodes[0]) == [nodes[0].name])
+        store.close()
+    }
+
+    @Test("An epoch is reached by all once each live node has, and a start has reached none")
+    func epochs() async throws {
+        for node in nodes { try await node.enter() }
+        try await nodes[0].reach("a")
+        try await nodes[1].reach("a")
+        #expect(try await !nodes[0].allHaveReached("a"))
+        // The third one dies.
+        for _ in 0..<10 {
+            turned.advance(.seconds(1))
+            for node in nodes.dropLast() { await node.beat() }
+        }
+        #expect(try await nodes[0].allHaveReached("a"))
+        #expect(try await !nodes[0].allHaveReached("b"))
+        try await nodes[2].enter()
+        #expect(try await !nodes[0].allHaveReached("a"))
+        try await nodes[2].reach("a")
+        #expect(try await nodes[0].allHaveReached("a"))
+        store.close()
+    }
+
+    @Test("A node whose row was removed is there again with its next beat, or with an epoch")
+    func removed() async throws {
+        try await nodes[0].enter()
+        _ = try await store.write { db throws(Problem) in try db.execute("DELETE FROM nodes") }
+        await nodes[0].beat()
+        #expect(try await live(nodes[0]) == [nodes[0].name])
+        _ = try await store.write { db throws(Problem) in try db.execute("DELETE FROM nodes") }
+        try await nodes[0].reach("a")
+        #expect(try await nodes[0].allHaveReached("a"))
+        store.close()
+    }
+}
