@@ -75,6 +75,8 @@ package final class Appliance: Sendable {
     ) throws {
         settings = LiveSettings(configuration)
         self.engine = engine
+        let sharedClock = configuration.isShared ? SharedClock(clock) : nil
+        let clock = sharedClock?.wall ?? clock
         let tracer = configuration.otlp.tracer
         self.tracer = tracer
         exporter = try configuration.exporter(of: tracer, clock: clock, logger: logger)
@@ -109,9 +111,10 @@ package final class Appliance: Sendable {
             adminsNeedTOTP: auth.requireTOTPForAdmins, freshness: freshness)
         self.authenticator = authenticator
         counters = try CounterFile(path: configuration.dataDirectory + "/counters")
-        gatekeeper = Gatekeeper(store: store, counters: counters, customersMax: inMemory) {
-            authenticator.forget(account: $0)
-        }
+        gatekeeper = Gatekeeper(
+            configuration, store: store, counters: counters, redis: redis, clock: sharedClock,
+            logger: logger
+        ) { authenticator.forget(account: $0) }
         let directory = configuration.dataDirectory
         let node = try configuration.isShared ? NodeName.kept(in: directory) : nil
         let former = try engine is PostgresStore ? NodeName.found(in: directory) : nil
@@ -218,6 +221,12 @@ package final class Appliance: Sendable {
             logger.notice(
                 "counts of a killed process recovered", metadata: ["counters": "\(deltas.count)"])
         }
+        if !deltas.isEmpty, let node, let shared = gatekeeper.shared {
+            let epoch = try await store.read { db throws(Problem) in
+                try db.nodes.list().first { $0.name == node }?.epoch
+            }
+            shared.didRecover(deltas, countedIn: epoch)
+        }
         if let aside = counters.setAside {
             logger.error("the counter file was damaged", metadata: ["set_aside": "\(aside)"])
         }
@@ -240,7 +249,7 @@ package final class Appliance: Sendable {
         let reports: [any Service] =
             (exporter.map { [$0] } ?? []) + (sentry.map { [$0] } ?? [])
         let shared: [any Service] = (redis.map { [$0] } ?? []) + (jobNews.map { [$0] } ?? [])
-        return reports + shared + (cluster?.services ?? []) + [
+        return reports + shared + (cluster?.services ?? []) + sharing + [
             Checkpointer(appliance: self), jobRunner(), ControlListener(appliance: self),
         ] + (metrics.map { [$0] } ?? []) + [
             listener(sockets: sockets) { channel in

@@ -102,13 +102,14 @@ struct NoStoreTests {
     @Test("nobody whose plan and counts are not in memory is let through")
     func nothingIsGranted() async throws {
         let gatekeeper = Gatekeeper(
-            store: store, counters: try CounterFile(path: folder.path + "/counters"),
+            stored: StoredCustomers(store: store),
+            journal: Journal(file: try CounterFile(path: folder.path + "/counters")),
             customersMax: 100, didSettle: { _ in })
         var random = SystemRandomNumberGenerator()
         var review = Review()
         var refusal: Problem.Code?
         do throws(Problem) {
-            try await gatekeeper.admit(
+            _ = try await gatekeeper.admit(
                 ID(at: Self.now, using: &random), Demand(metric: Demand.requests), at: Self.now,
                 &review)
         } catch {

@@ -194,7 +194,7 @@ extension Appliance {
         }
         authenticator.forget(account: user)
         authenticator.forget(sessions: ended)
-        gatekeeper.forget(user)
+        await gatekeeper.forget(user)
     }
 
     static let lastAdmin = Problem(

@@ -50,7 +50,7 @@ extension ChangeFeed.Memory {
                     if let user { authenticator.forget(account: user) }
                 case .accountDeleted:
                     if let user { authenticator.forget(account: user) }
-                    if let user { gatekeeper.forget(user) }
+                    if let user { await gatekeeper.forget(user) }
                 case .subscription:
                     if let user { authenticator.forget(account: user) }
                     if let user { gatekeeper.standingChanged(of: user) }

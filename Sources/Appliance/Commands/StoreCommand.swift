@@ -58,7 +58,7 @@ struct StoreCommand: AsyncParsableCommand {
             var one = configuration
             one.store.url = url
             // Nobody writes to it meanwhile.
-            one.isShared = false
+            one.redis.url = nil
             guard isNew || one.isOnPostgres || SafeFile.exists(one.storeFile) else {
                 throw CommandRefusal(.failed, "There is no store at \(one.storeFile).")
             }

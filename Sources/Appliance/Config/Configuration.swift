@@ -95,6 +95,8 @@ package struct Configuration: Sendable, Equatable {
         package var customersInMemory = 100_000
         package var apiPerMinuteUser = 6000
         package var apiPerMinuteAddress = 12_000
+        /// `closed` or `open`.
+        package var ratesWithoutRedis = "closed"
     }
 
     package struct Mail: Sendable, Equatable {
@@ -169,8 +171,6 @@ package struct Configuration: Sendable, Equatable {
     package var log = Log()
     package var otlp = OTLP()
     package var sentry = Sentry()
-    /// Several daemons have one store. Until `redis.url` says so, it is set by tests alone.
-    package var isShared = false
     /// Where the store, keys and mailbox are; `--data-dir`.
     package var dataDirectory = "data"
     /// The file that it was read from, if there was one.

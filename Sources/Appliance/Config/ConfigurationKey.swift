@@ -214,6 +214,7 @@ extension ConfigurationKey {
         integer("limits.customers_in_memory", 100...100_000_000, \.limits.customersInMemory),
         integer("limits.api_per_minute_user", 1...100_000_000, \.limits.apiPerMinuteUser),
         integer("limits.api_per_minute_address", 1...100_000_000, \.limits.apiPerMinuteAddress),
+        choice("limits.rates_without_redis", ["closed", "open"], \.limits.ratesWithoutRedis),
     ]
 
     private static let usage: [ConfigurationKey] = [

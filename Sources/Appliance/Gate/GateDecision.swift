@@ -9,6 +9,8 @@ enum GateDecision {
     case refused(Problem, Caller?)
     /// A piece has to be loaded first.
     case cold(Piece, Caller?)
+    /// The customer's state is shared with other nodes: it says.
+    case shared(Demand, Caller)
 
     enum Piece {
         case credential(Authenticator.Piece)
@@ -24,6 +26,11 @@ extension Appliance {
         _ review: inout Review, address: () -> IPAddress?
     ) -> GateDecision {
         let decision = decide(query, credential, at: now, &review, address: address)
+        count(decision)
+        return decision
+    }
+
+    private func count(_ decision: GateDecision) {
         switch decision {
         case .allowed(let caller):
             traffic.allow()
@@ -31,8 +38,23 @@ extension Appliance {
         case .refused(let problem, let caller):
             traffic.refuse(problem.code)
             gateMeter.refuse(problem, plan: caller?.snapshot.plan)
-        case .cold: break
+        case .cold, .shared: break
         }
+    }
+
+    /// What a shared state says: `allowed` or `refused`.
+    func gate(
+        _ demand: Demand, of caller: Caller, at now: Timestamp, _ review: inout Review
+    ) async -> GateDecision {
+        let decision: GateDecision
+        do throws(Problem) {
+            _ = try await gatekeeper.admit(
+                caller.userID, demand, key: caller.keyRules, at: now, &review)
+            decision = .allowed(caller)
+        } catch {
+            decision = .refused(error, caller)
+        }
+        count(decision)
         return decision
     }
 
@@ -58,6 +80,7 @@ extension Appliance {
                 caller.userID, asked.demand, key: caller.keyRules, at: now, &review)
             switch decision {
             case .granted: return .allowed(caller)
+            case nil where gatekeeper.shared != nil: return .shared(asked.demand, caller)
             case .stale, nil: return .cold(.customer(caller.userID, decision), caller)
             case .some(let refusal):
                 return .refused(
@@ -77,7 +100,7 @@ extension Appliance {
         switch piece {
         case .credential(let piece): try await authenticator.load(piece)
         case .customer(let user, nil): try await gatekeeper.load(user, at: now)
-        case .customer(let user, _): try await gatekeeper.renewStanding(user, at: now)
+        case .customer(let user, _): try await gatekeeper.settle(user, at: now)
         }
     }
 

@@ -4,6 +4,9 @@ import Synchronization
 
 /// Decides whether a customer's request may pass, and counts it: live customers in memory, each
 /// decision under one short lock, loaded from the store when first asked for.
+///
+/// Where several nodes share their customers, they are in Redis and not here (`SharedCustomers`):
+/// then `decide` finds nobody, and all that awaits asks there.
 final class Gatekeeper: Sendable {
     struct Record: Sendable {
         var customer: Customer
@@ -12,34 +15,13 @@ final class Gatekeeper: Sendable {
         var places = Journal.Places()
         /// Of quotas; what was told before a restart, the store knows.
         var told = QuotaNotes()
-        /// Not once another node has changed the subscription or its plan.
-        fileprivate var isStandingKnown = true
-        /// Counts what has changed the standing, so that none is set that was read before.
-        fileprivate var standingChanges: UInt64 = 0
-
-        fileprivate mutating func setStanding(_ standing: Standing?) {
-            customer.standing = standing
-            standingChanges &+= 1
-        }
-
-        fileprivate mutating func forgetStanding() {
-            isStandingKnown = false
-            standingChanges &+= 1
-        }
-
-        /// What there is to tell.
-        fileprivate func news(of user: UserID, at now: Timestamp) -> [QuotaNews] {
-            customer.quotasToTell(at: now).compactMap { use in
-                guard let threshold = use.threshold, !told.has(use, threshold) else { return nil }
-                return QuotaNews(user: user, use: use, threshold: threshold)
-            }
-        }
     }
 
-    private let store: any Database
+    private let stored: StoredCustomers
     private let customers: LiveCache<UserID, Record>
     let journal: Journal
-    private let rulesets = Rulesets()
+    /// Nil: this process has its customers for itself.
+    let shared: SharedCustomers?
     /// Customers who used something and have not been looked at: is there news of their quotas?
     private let noticed = Mutex<Set<UserID>>([])
     private static let noticedMax = 10_000
@@ -48,17 +30,18 @@ final class Gatekeeper: Sendable {
 
     /// - Parameter customersMax: in memory at a time; past it, those who are idle and saved go.
     init(
-        store: any Database, counters: CounterFile, customersMax: Int,
-        didSettle: @escaping @Sendable (UserID) -> Void
+        stored: StoredCustomers, journal: Journal, customersMax: Int,
+        shared: SharedCustomers? = nil, didSettle: @escaping @Sendable (UserID) -> Void
     ) {
-        self.store = store
+        self.stored = stored
         customers = LiveCache(capacity: customersMax) { $0.places.isEmpty }
-        journal = Journal(file: counters)
+        self.journal = journal
+        self.shared = shared
         self.didSettle = didSettle
     }
 
     /// Customers in memory, for the metrics.
-    var looks: (hits: UInt64, misses: UInt64) { customers.looks }
+    var looks: (hits: UInt64, misses: UInt64) { shared?.records.looks ?? customers.looks }
 
     // MARK: Decisions
 
@@ -67,8 +50,9 @@ final class Gatekeeper: Sendable {
     func admit(
         _ user: UserID, _ demand: Demand, key: Customer.KeyRules? = nil, at now: Timestamp,
         _ review: inout Review
-    ) async throws(Problem) {
-        try await decided(user, at: now, &review) { record, review in
+    ) async throws(Problem) -> Acceptance {
+        if let shared { return try await shared.admit(user, demand, key: key, &review) }
+        return try await granted(user, at: now, &review) { record, review in
             self.admit(user, demand, key: key, at: now, &record, &review)
         }
     }
@@ -79,8 +63,7 @@ final class Gatekeeper: Sendable {
         _ review: inout Review
     ) -> Decision? {
         customers.with(user) { record in
-            guard record.isStandingKnown else { return .stale }
-            return admit(user, demand, key: key, at: now, &record, &review)
+            admit(user, demand, key: key, at: now, &record, &review)
         }
     }
 
@@ -93,18 +76,35 @@ final class Gatekeeper: Sendable {
         return decision
     }
 
-    /// Asks a customer, in memory, until there is an answer; throws all but a grant.
+    /// Asks a customer until there is an answer; throws all but a grant.
+    ///
+    /// - Parameters:
+    ///   - ask: changes nothing but what it is given; where nodes race it is run again.
+    ///   - undo: for a change of which it cannot be known whether it was made; where it was not,
+    ///     it does nothing.
     func decided(
         _ user: UserID, at now: Timestamp, _ review: inout Review,
-        _ ask: (inout Record, inout Review) -> Decision
-    ) async throws(Problem) {
-        while true {
-            let decision = customers.with(user) { record in
-                record.isStandingKnown ? ask(&record, &review) : .stale
+        _ ask: @escaping @Sendable (inout Customer, inout Review, Timestamp) -> Decision,
+        undo: (@Sendable (inout Customer, Timestamp) -> Void)? = nil
+    ) async throws(Problem) -> Acceptance {
+        guard let shared else {
+            return try await granted(user, at: now, &review) { record, review in
+                ask(&record.customer, &review, now)
             }
+        }
+        return try await shared.decided(
+            user, &review, ask, undo: undo.map { Correction(.byID, $0) })
+    }
+
+    private func granted(
+        _ user: UserID, at now: Timestamp, _ review: inout Review,
+        _ ask: (inout Record, inout Review) -> Decision
+    ) async throws(Problem) -> Acceptance {
+        while true {
+            let decision = customers.with(user) { ask(&$0, &review) }
             switch decision {
-            case .granted: return
-            case .stale: try await renewStanding(user, at: now)
+            case .granted: return .own
+            case .stale: try await settle(user, at: now)
             case nil: try await load(user, at: now)
             case .some(let decision):
                 throw Self.problem(decision, review.states, at: now)
@@ -112,10 +112,54 @@ final class Gatekeeper: Sendable {
         }
     }
 
+    /// Changes a customer, whatever the limits say; nil where `body` found nothing to change. As
+    /// for `decided`, it may be run again.
+    func edit<Value: Sendable>(
+        _ user: UserID, at now: Timestamp,
+        _ body: @escaping @Sendable (inout Customer, Timestamp) -> Value?
+    ) async throws(Problem) -> (Value, Acceptance)? {
+        if let shared { return try await shared.edit(user, body) }
+        return try await current(user, at: now) { body(&$0, now) }.map { ($0, Acceptance.own) }
+    }
+
+    func report(_ user: UserID, at now: Timestamp) async throws(Problem) -> UsageReport {
+        try await look(user, at: now) { $0.report(at: $1) }
+    }
+
+    /// Reads a customer as they are now.
+    func look<Value: Sendable>(
+        _ user: UserID, at now: Timestamp, _ body: (Customer, Timestamp) -> Value
+    ) async throws(Problem) -> Value {
+        if let shared { return try await shared.look(user, body) }
+        return try await current(user, at: now) { body($0, now) }
+    }
+
+    private func current<Value: Sendable>(
+        _ user: UserID, at now: Timestamp, _ body: (inout Customer) -> Value
+    ) async throws(Problem) -> Value {
+        while true {
+            let value: Value?? = customers.with(user) { record in
+                let end = record.customer.standing?.expiresAt
+                return end.map { now >= $0 } ?? false ? nil : body(&record.customer)
+            }
+            switch value {
+            case .some(.some(let value)): return value
+            case .some(nil): try await settle(user, at: now)
+            case nil: try await load(user, at: now)
+            }
+        }
+    }
+
+    // MARK: After a change
+
     /// Undoes a grant whose work then failed.
     func giveBack(
-        _ user: UserID, _ demand: Demand, key: Customer.KeyRules?, _ bookings: [Booking]
-    ) {
+        _ user: UserID, _ demand: Demand, key: Customer.KeyRules?, _ bookings: [Booking],
+        after acceptance: Acceptance
+    ) async {
+        if let shared {
+            return await shared.giveBack(user, demand, key: key, bookings, after: acceptance)
+        }
         customers.with(user) { record in
             var review = Review()
             record.customer.giveBack(demand, key: key, bookings, &review)
@@ -123,157 +167,98 @@ final class Gatekeeper: Sendable {
         }
     }
 
-    /// Changes a customer who is in memory; one who is not is loaded as the store has them.
-    /// For what the store has already: a load that began before is repeated.
-    func change(_ user: UserID, _ body: (inout Customer) -> Void) {
-        customers.with(user) { body(&$0.customer) }
+    /// Tells a customer's state of what the store has already. One who is not in memory is loaded
+    /// as the store has them, and a load that began before is repeated.
+    ///
+    /// - Parameter acceptance: of the change that this takes back or follows from.
+    func correct(
+        _ user: UserID, _ kind: Correction.Kind, at now: Timestamp,
+        after acceptance: Acceptance? = nil,
+        _ body: @escaping @Sendable (inout Customer, Timestamp) -> Void
+    ) async {
+        if let shared {
+            return await shared.correct(user, Correction(kind, body), after: acceptance)
+        }
+        customers.with(user) { body(&$0.customer, now) }
         customers.markLoadStale(user)
     }
 
-    /// One of the customer's things is gone.
-    func remove(_ resource: String, of user: UserID) { change(user) { $0.remove(resource) } }
-
-    func report(_ user: UserID, at now: Timestamp) async throws(Problem) -> UsageReport {
-        try await look(user, at: now) { $0.report(at: now) }
-    }
-
-    /// Reads a customer as they are now.
-    func look<Value: Sendable>(
-        _ user: UserID, at now: Timestamp, _ body: (inout Customer) -> Value
-    ) async throws(Problem) -> Value {
-        while true {
-            let value: Value?? = customers.with(user) { record in
-                let end = record.customer.standing?.expiresAt
-                let isStale = !record.isStandingKnown || end.map { now >= $0 } ?? false
-                return isStale ? nil : body(&record.customer)
-            }
-            switch value {
-            case .some(.some(let value)): return value
-            case .some(nil): try await renewStanding(user, at: now)
-            case nil: try await load(user, at: now)
-            }
-        }
+    /// The store has what a state took before. Where the state has begun anew meanwhile, it may
+    /// have been loaded before the store had it, and is told once more.
+    func confirm(
+        _ user: UserID, _ kind: Correction.Kind, _ acceptance: Acceptance,
+        _ body: @escaping @Sendable (inout Customer, Timestamp) -> Void
+    ) async {
+        guard let shared, shared.epoch.current.name != acceptance.epoch else { return }
+        await shared.correct(user, Correction(kind, body))
     }
 
     // MARK: Loading
 
     func load(_ user: UserID, at now: Timestamp) async throws(Problem) {
         let isThere = try await customers.load(user) { () throws(Problem) in
-            try await self.store.read { db throws(Problem) in
-                try self.customer(user, db, at: now).map { Record(customer: $0) }
-            }
+            try await self.stored.find(user, at: now).map { Record(customer: $0) }
         }
         if !isThere { throw Authenticator.refused }
     }
 
-    private func customer(
-        _ user: UserID, _ db: any Connection, at now: Timestamp
-    ) throws(Problem) -> Customer? {
-        guard try db.accounts.find(user) != nil else { return nil }
-        var customer = Customer(standing: try standing(of: user, db))
-        for entry in try db.usage.current(of: user, at: now) {
-            customer.edit(entry.key) { $0.restore(entry.tally, at: now) }
-        }
-        for entry in try db.rateStates.load("user:\(user)") {
-            customer.edit(nil) { $0.restore(entry.name, entry.rate, at: now) }
-        }
-        for reservation in try db.reservations.live(of: user, at: now) {
-            customer.restore(reservation, at: now)
-        }
-        for lease in try db.leases.live(of: user, at: now) { customer.restore(lease, at: now) }
-        customer.restore(stock: Item.resource, try db.items.count(of: user))
-        return customer
-    }
-
-    func standing(
-        of user: UserID, _ db: any Connection
-    ) throws(Problem) -> Standing? {
-        guard let subscription = try db.subscriptions.active(of: user),
-            let plan = try db.plans.find(subscription.planID)
-        else { return nil }
-        return Standing(
-            planSlug: plan.slug, rules: rulesets.rules(of: plan), expiresAt: subscription.expiresAt)
-    }
-
-    /// After a stale answer: the customer's subscription has run out, or another node has changed
-    /// something of it.
-    func renewStanding(_ user: UserID, at now: Timestamp) async throws(Problem) {
-        let known: UInt64?? = customers.with(user) { record in
-            record.isStandingKnown ? nil : record.standingChanges
-        }
-        guard let changes = known ?? nil else { return try await settle(user, at: now) }
-        let standing = try await store.read { db throws(Problem) in
-            try self.standing(of: user, db)
-        }
-        customers.with(user) { record in
-            // What has changed meanwhile is read again.
-            guard record.standingChanges == changes else { return }
-            record.setStanding(standing)
-            record.isStandingKnown = true
-        }
+    func standing(of user: UserID, _ db: any Connection) throws(Problem) -> Standing? {
+        try stored.standing(of: user, db)
     }
 
     /// Turns a subscription that has run out to `expired` and falls back to the default plan.
     func settle(_ user: UserID, at now: Timestamp) async throws(Problem) {
-        let standing = try await store.write { db throws(Problem) in
-            try db.expireSubscription(of: user, at: now)
-            return try self.standing(of: user, db)
-        }
-        setStanding(user, standing)
+        if let shared { return try await shared.settle(user) }
+        setStanding(user, try await stored.settle(user, at: now))
         didSettle(user)
     }
 
     // MARK: Changes, after their commit and before their answer
 
     func setStanding(_ user: UserID, _ standing: Standing?) {
-        customers.with(user) { $0.setStanding(standing) }
+        if let shared { return shared.standingChanged(of: user) }
+        customers.with(user) { $0.customer.standing = standing }
         customers.markLoadStale(user)
     }
 
     /// A plan's limits have changed: for everybody who is on it, from the next request on.
     func setRules(of plan: Plan) {
-        let (slug, rules) = (plan.slug, rulesets.rules(of: plan))
+        let (slug, rules) = (plan.slug, stored.rules(of: plan))
+        if let shared { return shared.standingsChanged(on: slug) }
         customers.updateAll { record in
             guard let standing = record.customer.standing, standing.planSlug == slug else { return }
-            record.setStanding(
-                Standing(planSlug: slug, rules: rules, expiresAt: standing.expiresAt))
+            record.customer.standing = Standing(
+                planSlug: slug, rules: rules, expiresAt: standing.expiresAt)
         }
+    }
+
+    func forget(_ user: UserID) async {
+        if let shared { return await shared.forget(user) }
+        if let record = customers.remove(user) { journal.forget(record.places) }
     }
 
     // MARK: Changes of other nodes
 
     /// Something of a customer's subscription: the next decision reads it.
-    func standingChanged(of user: UserID) {
-        customers.with(user) { $0.forgetStanding() }
-        customers.markLoadStale(user)
-    }
+    func standingChanged(of user: UserID) { shared?.standingChanged(of: user) }
 
     /// A plan.
-    func standingsChanged(on slug: String) {
-        customers.updateAll { record in
-            if record.customer.standing?.planSlug == slug { record.forgetStanding() }
-        }
-    }
+    func standingsChanged(on slug: String) { shared?.standingsChanged(on: slug) }
 
     /// Any of them.
-    func standingsChanged() { customers.updateAll { $0.forgetStanding() } }
-
-    func forget(_ user: UserID) {
-        if let record = customers.remove(user) { journal.forget(record.places) }
-    }
+    func standingsChanged() { shared?.standingsChanged() }
 
     // MARK: Folding
 
     /// What a batch has of some customers, and the rates that a restart should not forget.
     func unsaved(_ part: Journal.Part) -> (deltas: [UsageDelta], rates: [RateStates.Entry]) {
+        if let shared { return shared.unsaved(part) }
         var deltas: [UsageDelta] = []
         var rates: [RateStates.Entry] = []
         for user in part.users {
             customers.with(user) { record in
                 deltas += journal.deltas(record.places, batch: part.batch)
-                rates += record.customer.slowRates().map { name, rate in
-                    RateStates.Entry(subject: "user:\(user)", name: name, rate: rate)
-                }
+                rates += record.customer.slowRates(of: user)
             }
         }
         return (deltas, rates)
@@ -295,11 +280,15 @@ final class Gatekeeper: Sendable {
 
     /// What there is to tell of the quotas of customers in memory.
     func news(of users: some Sequence<UserID>, at now: Timestamp) -> [QuotaNews] {
-        users.flatMap { user in customers.with(user) { $0.news(of: user, at: now) } ?? [] }
+        if let shared { return shared.news(of: users, at: now) }
+        return users.flatMap { user in
+            customers.with(user) { $0.customer.news(of: user, told: $0.told, at: now) } ?? []
+        }
     }
 
     /// The store has it, for good.
     func didTell(_ news: [QuotaNews]) {
+        if let shared { return shared.didTell(news) }
         for item in news {
             customers.with(item.user) { $0.told.note(item.use, item.threshold) }
         }
@@ -308,6 +297,7 @@ final class Gatekeeper: Sendable {
     /// The store has what `unsaved` said of that part.
     func didFold(_ part: Journal.Part) {
         journal.didFold(part)
+        if let shared { return shared.didFold(part) }
         for user in part.users {
             customers.with(user) {
                 journal.tidy(&$0.customer, &$0.places, folded: part.batch)

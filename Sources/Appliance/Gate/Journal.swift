@@ -51,23 +51,42 @@ final class Journal: Sendable {
     ) {
         guard !bookings.isEmpty else { return }
         list(user, &places)
-        for booking in bookings { write(booking, of: user, &customer, &places) }
+        for booking in bookings {
+            if let place = write(booking, of: user, &places) {
+                customer.setPlace(Int64(place), of: booking)
+            }
+        }
         // A batch may have ended meanwhile: then some of it stands in the next one.
         list(user, &places)
     }
 
+    /// For a customer whose state is shared by nodes: it knows of no place of any of them.
+    func write(_ bookings: [Booking], of user: UserID, _ places: inout Places) {
+        guard !bookings.isEmpty else { return }
+        list(user, &places)
+        for booking in bookings { _ = write(booking, of: user, &places) }
+        list(user, &places)
+    }
+
+    /// Returns the place when it is another than the booking has.
     private func write(
-        _ booking: Booking, of user: UserID, _ customer: inout Customer, _ places: inout Places
-    ) {
-        if let place = booking.place, file.add(booking.cost, to: Int32(place)) { return }
+        _ booking: Booking, of user: UserID, _ places: inout Places
+    ) -> Int32? {
+        if let place = booking.place, file.add(booking.cost, to: Int32(place)) { return nil }
         let key = UsageDelta.Key(
             user: user, key: booking.owner, metric: booking.metric, hour: booking.hourIndex)
+        // The newest of them: one before it is full.
+        if let known = places.open.last(where: { $0.key == key }),
+            file.add(booking.cost, to: known.number)
+        {
+            return known.number
+        }
         // None is left only past 4 million places: then the count is in memory alone, and what a
         // restart forgets of it is in the customer's favour.
-        guard let number = file.open(key) else { return }
+        guard let number = file.open(key) else { return nil }
         places.open.append(Places.Place(number: number, key: key))
-        customer.setPlace(Int64(number), of: booking)
         _ = file.add(booking.cost, to: number)
+        return number
     }
 
     private func list(_ user: UserID, _ places: inout Places) {
@@ -87,7 +106,9 @@ final class Journal: Sendable {
                 let batch = file.advance()
             else { return false }
             let users = listed.withLock { $0.removeValue(forKey: batch) } ?? []
-            closing = Closing(batch: batch, rest: users.sorted()[...])
+            // Who had nothing left to fold in between may have been listed twice, and is folded
+            // once.
+            closing = Closing(batch: batch, rest: Set(users).sorted()[...])
             return true
         }
     }
@@ -137,6 +158,12 @@ final class Journal: Sendable {
     /// After a fold: gives back the places of hours that are over, and all of them when nothing was
     /// counted since.
     func tidy(_ customer: inout Customer, _ places: inout Places, folded batch: UInt64) {
+        tidy(&places, folded: batch) { customer.forget(place: Int64($0)) }
+    }
+
+    func tidy(
+        _ places: inout Places, folded batch: UInt64, willClose: (Int32) -> Void = { _ in }
+    ) {
         for place in places.open { file.clear(place.number, batch: batch) }
         let newest = places.open.map(\.key.hour).max() ?? 0
         let isIdle = places.open.allSatisfy { file.isEmpty($0.number) }
@@ -144,10 +171,13 @@ final class Journal: Sendable {
             guard isIdle || place.key.hour < newest, file.isEmpty(place.number) else {
                 return false
             }
-            customer.forget(place: Int64(place.number))
+            willClose(place.number)
             return file.close(place.number)
         }
     }
+
+    /// Whether the store has all that was counted there.
+    func isFolded(_ places: Places) -> Bool { places.open.allSatisfy { file.isEmpty($0.number) } }
 
     /// The customer is gone, and the counts with them.
     func forget(_ places: Places) {

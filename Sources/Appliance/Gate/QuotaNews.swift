@@ -10,6 +10,16 @@ struct QuotaNews: Sendable {
     let threshold: QuotaUse.Threshold
 }
 
+extension Customer {
+    /// What there is to tell beyond what was told.
+    func news(of user: UserID, told: QuotaNotes, at now: Timestamp) -> [QuotaNews] {
+        quotasToTell(at: now).compactMap { use in
+            guard let threshold = use.threshold, !told.has(use, threshold) else { return nil }
+            return QuotaNews(user: user, use: use, threshold: threshold)
+        }
+    }
+}
+
 extension Appliance {
     /// For the transaction of a fold.
     func tell(_ news: [QuotaNews], _ db: any Connection, at now: Timestamp) throws(Problem) {

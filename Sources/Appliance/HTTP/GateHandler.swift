@@ -116,7 +116,7 @@ final class GateHandler: ChannelDuplexHandler, RemovableChannelHandler {
         let buffer: ByteBuffer
         var status = 200
         switch decision {
-        case .cold: return false
+        case .cold, .shared: return false
         case .allowed(let caller):
             buffer = writer.grant(Identity(caller), review.states, requestID: request.id, at: now)
         case .refused(let problem, let caller):

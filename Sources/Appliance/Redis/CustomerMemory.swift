@@ -61,11 +61,30 @@ struct CustomerMemory: Sendable {
         return fields == [.null, .null] ? nil : try Self.state(fields[...])
     }
 
-    /// Puts a customer there who is not; else returns what is there.
+    /// The epoch of a server as it is now. Whoever asks first puts the mark there. Nil when it went
+    /// again in between.
+    func epoch(on server: String) async throws(RedisFailure) -> String? {
+        var random = SystemRandomNumberGenerator()
+        let key = Self.marker(server)
+        let proposal = String(random.next() as UInt64, radix: 16)
+        _ = try await redis.send(RedisCommand("SET", key, proposal, "NX"), onlyOn: server)
+        let mark = try await redis.send(RedisCommand("GET", key), onlyOn: server).text
+        return mark.map { "\(server).\($0)" }
+    }
+
+    /// Puts a customer there who is not; else returns what is there. Throws `otherServer` when the
+    /// memory has another mark than the epoch, for then it has been emptied.
     func create(
         _ user: UserID, _ bytes: [UInt8], in epoch: String
     ) async throws(RedisFailure) -> State {
-        let words = try await run(.create, user, [bytes, Self.digits(Self.lifetime)], epoch)
+        let server = Self.server(of: epoch)
+        let mark = Array(epoch.utf8.dropFirst(server.utf8.count + 1))
+        let reply = try await redis.run(
+            .create, keys: [Self.key(user, epoch), Self.marker(server)],
+            [bytes, Self.digits(Self.lifetime), mark], onlyOn: server)
+        guard case .array(let found) = reply else { throw Self.unexpected }
+        guard !found.isEmpty else { throw .otherServer }
+        let words = found[...]
         guard words.count == 1 else { return try Self.state(words) }
         return State(version: try Self.version(words[0]), bytes: bytes)
     }
@@ -167,6 +186,8 @@ struct CustomerMemory: Sendable {
     private static func key(_ user: UserID, _ epoch: String) -> String {
         "gatehouse:\(epoch):{\(user)}"
     }
+
+    private static func marker(_ server: String) -> String { "gatehouse:\(server):marker" }
 
     private static func server(of epoch: String) -> String { String(epoch.prefix { $0 != "." }) }
 

@@ -3,8 +3,11 @@
 extension RedisScript {
     /// A version begins with the server's microseconds: higher than any before it, since none goes
     /// up a million times a second.
+    ///
+    /// KEYS: the customer, the mark. ARGV: state, lifetime, the epoch's mark.
     static let create = RedisScript(
         """
+        if (redis.call('GET', KEYS[2]) or '') ~= ARGV[3] then return {} end
         local stored = redis.call('HMGET', KEYS[1], 'v', 's')
         if stored[1] then return stored end
         local time = redis.call('TIME')

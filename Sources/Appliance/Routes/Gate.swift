@@ -26,7 +26,10 @@ extension Appliance {
         let credential = Credential(call.request.headers)
         var review = Review()
         while true {
-            let decision = gate(query, credential, at: call.now, &review) { call.address }
+            var decision = gate(query, credential, at: call.now, &review) { call.address }
+            if case .shared(let demand, let caller) = decision {
+                decision = await gate(demand, of: caller, at: call.now, &review)
+            }
             switch decision {
             case .allowed(let caller):
                 let identity = Identity(caller)
@@ -37,7 +40,10 @@ extension Appliance {
                 RateLimitFields.add(review.states, at: call.now, to: &headers)
                 return Answer(.ok, headers: headers, body: ByteBuffer(bytes: json.bytes))
             case .refused(let problem, let caller):
-                return refusal(problem, caller, query: query, requestID: call.context.requestID)
+                return failure(problem, caller, query: query, call)
+            case .shared(_, let caller):
+                let cause = "a shared state has said nothing"
+                return failure(.internal(cause: cause), caller, query: query, call)
             case .cold(let piece, let caller):
                 do throws(Problem) {
                     try await warm(piece, at: call.now)
@@ -61,18 +67,28 @@ extension Appliance {
 }
 
 extension Appliance {
+    /// What the work of a metered call does to the number of a resource.
+    enum Effect {
+        case adds(String)
+        case removes(String)
+    }
+
     /// Counts one request of a metered call, then does its work. Work that fails for a reason of
     /// ours is given back; what the client caused stays counted.
     func metered(
-        _ call: Call, resource: String? = nil,
+        _ call: Call, _ effect: Effect? = nil,
         _ work: (Caller) async throws(Problem) -> Answer
     ) async throws(Problem) -> Answer {
         let caller = try call.signedIn()
-        let demand = Demand(metric: Demand.requests, resource: resource)
+        var added: String?
+        if case .adds(let resource) = effect { added = resource }
+        let demand = Demand(metric: Demand.requests, resource: added)
         let key = caller.keyRules
         var review = Review()
+        let acceptance: Acceptance
         do throws(Problem) {
-            try await gatekeeper.admit(caller.userID, demand, key: key, at: call.now, &review)
+            acceptance = try await gatekeeper.admit(
+                caller.userID, demand, key: key, at: call.now, &review)
             traffic.allow()
             gateMeter.allow(plan: caller.snapshot.plan)
         } catch {
@@ -82,19 +98,43 @@ extension Appliance {
         }
         do throws(Problem) {
             var answer = try await work(caller)
+            await keep(effect, of: caller.userID, acceptance, at: call.now)
             RateLimitFields.add(review.states, at: call.now, to: &answer.headers)
             return answer
         } catch {
             let isOurs = error.code.status.code >= 500
             if isOurs {
-                gatekeeper.giveBack(caller.userID, demand, key: key, review.bookings)
-            } else if let resource {
-                gatekeeper.remove(resource, of: caller.userID)
+                await gatekeeper.giveBack(
+                    caller.userID, demand, key: key, review.bookings, after: acceptance)
+            } else if let added {
+                await remove(added, of: caller.userID, acceptance, at: call.now)
             }
             var problem = error
             problem.limits = review.states
             problem.limitsAt = call.now
             throw problem
+        }
+    }
+
+    /// The store has what the work did.
+    private func keep(
+        _ effect: Effect?, of user: UserID, _ acceptance: Acceptance, at now: Timestamp
+    ) async {
+        switch effect {
+        case nil: break
+        case .adds(let resource):
+            await gatekeeper.confirm(user, .adds, acceptance) { customer, _ in
+                customer.add(resource)
+            }
+        case .removes(let resource): await remove(resource, of: user, acceptance, at: now)
+        }
+    }
+
+    private func remove(
+        _ resource: String, of user: UserID, _ acceptance: Acceptance, at now: Timestamp
+    ) async {
+        await gatekeeper.correct(user, .takesAway, at: now, after: acceptance) { customer, _ in
+            customer.remove(resource)
         }
     }
 }

@@ -45,12 +45,12 @@ extension Appliance {
             ) {
                 call throws(Problem) in
                 let id: ItemID = try call.id("item")
-                return try await self.metered(call) { caller throws(Problem) in
+                return try await self.metered(call, .removes(Item.resource)) {
+                    caller throws(Problem) in
                     let isGone = try await self.store.write { db throws(Problem) in
                         try db.items.delete(id, of: caller.userID)
                     }
                     guard isGone else { throw .notFound("item") }
-                    self.gatekeeper.remove(Item.resource, of: caller.userID)
                     return .noContent
                 }
             },
@@ -64,7 +64,7 @@ extension Appliance {
         form.checkItemData(data)
         let label = try form.finish(name)
         let now = call.now
-        return try await metered(call, resource: Item.resource) { caller throws(Problem) in
+        return try await metered(call, .adds(Item.resource)) { caller throws(Problem) in
             var random = SystemRandomNumberGenerator()
             let item = Item(
                 id: ID(at: now, using: &random), userID: caller.userID, name: label, data: data,

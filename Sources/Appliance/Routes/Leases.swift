@@ -34,11 +34,14 @@ extension Appliance {
             id: ID(at: now, using: &random), userID: user, keyID: caller.key?.id,
             resource: wanted, fencingToken: 0, createdAt: now, expiresAt: now + span)
         var review = Review()
-        try await gatekeeper.decided(user, at: now, &review) { record, review in
-            record.customer.lease(pending, key: caller.keyRules, at: now, &review)
+        let key = caller.keyRules
+        _ = try await gatekeeper.decided(user, at: now, &review) { customer, review, now in
+            customer.lease(pending, key: key, at: now, &review)
+        } undo: { customer, now in
+            _ = customer.release(pending.id, fencingToken: 0, at: now)
         }
-        let inUse = try await gatekeeper.look(user, at: now) { $0.inUse(wanted, at: now) }
         let limit = review.states.first
+        let inUse = try await inUse(wanted, limit, of: user, letGo: pending, at: now)
         let (lease, answer): (Lease, Answer)
         do throws(Problem) {
             (lease, answer) = try await store.write { db throws(Problem) in
@@ -46,20 +49,37 @@ extension Appliance {
                     pending.id, of: user, key: pending.keyID, resource: wanted, at: now,
                     expiresAt: pending.expiresAt)
                 let answer = Answer.json(.created) { json in
-                    json.lease(lease, inUse: limit?.used ?? inUse, limit: limit?.allowed)
+                    json.lease(lease, inUse: inUse, limit: limit?.allowed)
                 }
                 try call.keep(answer, db)
                 return (lease, answer)
             }
         } catch {
-            gatekeeper.change(user) { _ = $0.release(pending.id, fencingToken: 0, at: now) }
+            await letGo(pending, at: now)
             throw error
         }
-        gatekeeper.change(user) { customer in
-            _ = customer.release(lease.id, fencingToken: 0, at: now)
-            customer.restore(lease, at: now)
-        }
+        await gatekeeper.correct(user, .byID, at: now) { $0.put(lease, at: $1) }
         return answer
+    }
+
+    private func letGo(_ pending: Lease, at now: Timestamp) async {
+        await gatekeeper.correct(pending.userID, .byID, at: now) { customer, now in
+            _ = customer.release(pending.id, fencingToken: 0, at: now)
+        }
+    }
+
+    /// The limit that was looked at says so; without one it is asked for.
+    private func inUse(
+        _ resource: String, _ limit: LimitState?, of user: UserID, letGo pending: Lease,
+        at now: Timestamp
+    ) async throws(Problem) -> Int64 {
+        if let limit { return limit.used }
+        do throws(Problem) {
+            return try await gatekeeper.look(user, at: now) { $0.inUse(resource, at: $1) }
+        } catch {
+            await letGo(pending, at: now)
+            throw error
+        }
     }
 
     private static let leaseLost = Problem(
@@ -76,7 +96,7 @@ extension Appliance {
         let renewed = try await turnstiles[id].pass { () throws(Problem) in
             try await self.renew(id, of: user, fencingToken, until: now + span, at: now)
         }
-        let (inUse, limit) = try await gatekeeper.look(user, at: now) { customer in
+        let (inUse, limit) = try await gatekeeper.look(user, at: now) { customer, now in
             (
                 customer.inUse(renewed.resource, at: now),
                 customer.standing?.rules.concurrency(renewed.resource)?.bound
@@ -90,20 +110,21 @@ extension Appliance {
         _ id: LeaseID, of user: UserID, _ fencingToken: Int64, until end: Timestamp,
         at now: Timestamp
     ) async throws(Problem) -> Lease {
-        let before = try await gatekeeper.look(user, at: now) { customer in
+        let found = try await gatekeeper.edit(user, at: now) { customer, now -> Lease? in
             let before = customer.leases.live.first { $0.id == id }
             let renewed = customer.renew(id, fencingToken: fencingToken, until: end, at: now)
             return renewed == nil ? nil : before
         }
-        guard let before else { throw Self.leaseLost }
+        guard let (before, acceptance) = found else { throw Self.leaseLost }
         do throws(Problem) {
             let renewed = try await store.write { db throws(Problem) in
                 try db.leases.renew(id, of: user, fencingToken: fencingToken, until: end, at: now)
             }
             guard let renewed else { throw Self.leaseLost }
+            await gatekeeper.confirm(user, .byID, acceptance) { $0.put(renewed, at: $1) }
             return renewed
         } catch {
-            gatekeeper.change(user) { customer in
+            await gatekeeper.correct(user, .byID, at: now) { customer, now in
                 _ = customer.renew(
                     id, fencingToken: fencingToken, until: before.expiresAt, at: now)
             }
@@ -128,8 +149,8 @@ extension Appliance {
                 try db.leases.release(id, of: user, fencingToken: fencingToken, at: now)
             }
             guard released != nil else { throw Self.leaseLost }
-            self.gatekeeper.change(user) {
-                _ = $0.release(id, fencingToken: fencingToken, at: now)
+            await self.gatekeeper.correct(user, .byID, at: now) { customer, now in
+                _ = customer.release(id, fencingToken: fencingToken, at: now)
             }
             return .noContent
         }

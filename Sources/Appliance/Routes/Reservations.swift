@@ -35,8 +35,12 @@ extension Appliance {
             id: ID(at: now, using: &random), userID: caller.userID, keyID: caller.keyRules?.id,
             metric: counted, amount: units, createdAt: now, expiresAt: now + span)
         var review = Review()
-        try await gatekeeper.decided(caller.userID, at: now, &review) { record, review in
-            record.customer.reserve(reservation, key: caller.keyRules, at: now, &review)
+        let key = caller.keyRules
+        let acceptance = try await gatekeeper.decided(caller.userID, at: now, &review) {
+            customer, review, now in
+            customer.reserve(reservation, key: key, at: now, &review)
+        } undo: { customer, now in
+            _ = customer.release(reservation.id, at: now)
         }
         var answer = Answer.json(.created) { $0.reservation(reservation, .held) }
             .with(.location, "\(call.route.base)/reservations/\(reservation.id)")
@@ -47,8 +51,13 @@ extension Appliance {
                 try call.keep(kept, db)
             }
         } catch {
-            gatekeeper.change(caller.userID) { _ = $0.release(reservation.id, at: now) }
+            await gatekeeper.correct(caller.userID, .byID, at: now) { customer, now in
+                _ = customer.release(reservation.id, at: now)
+            }
             throw error
+        }
+        await gatekeeper.confirm(caller.userID, .byID, acceptance) { customer, now in
+            customer.put(reservation, at: now)
         }
         RateLimitFields.add(review.states, at: now, to: &answer.headers)
         return answer
@@ -72,11 +81,13 @@ extension Appliance {
         _ id: ReservationID, _ units: Int64, by caller: Caller, at now: Timestamp
     ) async throws(Problem) -> Answer {
         let user = caller.userID
-        let held = try await gatekeeper.look(user, at: now) { $0.reservation(id, at: now) }
+        let held = try await gatekeeper.look(user, at: now) { $0.reservation(id, at: $1) }
         guard let held else { return try await settled(id, of: user, units) }
         var review = Review()
-        try await gatekeeper.decided(user, at: now, &review) { record, review in
-            record.customer.commit(id, units, key: caller.keyRules, at: now, &review)
+        let key = caller.keyRules
+        let acceptance = try await gatekeeper.decided(user, at: now, &review) {
+            customer, review, now in
+            customer.commit(id, units, key: key, at: now, &review)
         }
         let bookings = review.bookings
         do throws(Problem) {
@@ -87,14 +98,19 @@ extension Appliance {
                 try db.usage.add(bookings.map { UsageDelta($0, of: user) })
             }
         } catch {
-            gatekeeper.change(user) { customer in
+            let isHeld = error.code != .reservationLost
+            await gatekeeper.correct(user, .takesAway, at: now, after: acceptance) {
+                customer, now in
                 var undone = Review()
                 customer.giveBack(
-                    Demand(metric: held.metric, cost: units), key: caller.keyRules, bookings,
-                    &undone)
-                if error.code != .reservationLost { customer.restore(held, at: now) }
+                    Demand(metric: held.metric, cost: units), key: key, bookings, &undone)
+                if isHeld { customer.put(held, at: now) }
             }
             throw error
+        }
+        await gatekeeper.confirm(user, .adds, acceptance) { customer, now in
+            _ = customer.release(id, at: now)
+            customer.add(bookings, at: now)
         }
         gatekeeper.notice(user)
         var answer = Answer.json { $0.reservation(held, .committed(amount: units, at: now)) }
@@ -131,7 +147,9 @@ extension Appliance {
         case nil: throw .notFound("reservation")
         case .held, .committed: throw Self.reservationLost
         case .released:
-            gatekeeper.change(user) { _ = $0.release(id, at: now) }
+            await gatekeeper.correct(user, .byID, at: now) { customer, now in
+                _ = customer.release(id, at: now)
+            }
             return .noContent
         }
     }

@@ -28,23 +28,72 @@ extension Appliance {
         let events = try await owned(reported, by: caller, at: call.now)
         let now = call.now
         let isList = if case .array = json { true } else { false }
-        let (isNew, answer) = try await store.write { db throws(Problem) in
-            let isNew = try db.usageEvents.record(events, at: now)
-            let answer = Self.answer(events, isNew, isList: isList)
-            try call.keep(answer, db)
-            return (isNew, answer)
-        }
-        for (event, isNew) in zip(events, isNew) where isNew {
-            gatekeeper.change(event.user) { customer in
-                for owner in event.key.map({ [nil, $0] }) ?? [nil] {
-                    customer.edit(owner) {
-                        $0.add(event.value, of: event.metric, usedAt: event.at, at: now)
-                    }
-                }
+        let ahead = try await countAhead(events, at: now)
+        let isNew: [Bool]
+        let answer: Answer
+        do throws(Problem) {
+            (isNew, answer) = try await store.write { db throws(Problem) in
+                let isNew = try db.usageEvents.record(events, at: now)
+                let answer = Self.answer(events, isNew, isList: isList)
+                try call.keep(answer, db)
+                return (isNew, answer)
             }
-            gatekeeper.notice(event.user)
+        } catch {
+            await takeBack(events, ahead, at: now)
+            throw error
         }
+        let marked = zip(events, isNew)
+        await takeBack(marked.filter { !$0.1 }.map { $0.0 }, ahead, at: now)
+        await didRecord(marked.filter { $0.1 }.map { $0.0 }, ahead, at: now)
         return answer
+    }
+
+    /// Where nodes share a customer's state, it counts events before the store has them: who dies
+    /// in between has counted too much there, and not too little. A process's own memory would die
+    /// with it, and counts them afterwards.
+    private func countAhead(
+        _ events: [UsageEvents.Event], at now: Timestamp
+    ) async throws(Problem) -> [UserID: Acceptance] {
+        guard gatekeeper.shared != nil else { return [:] }
+        var ahead: [UserID: Acceptance] = [:]
+        do throws(Problem) {
+            for (user, events) in Dictionary(grouping: events, by: \.user) {
+                let counted = try await gatekeeper.edit(user, at: now) { customer, now -> Int? in
+                    events.count(in: &customer, at: now)
+                    return events.count
+                }
+                ahead[user] = counted?.1
+            }
+        } catch {
+            await takeBack(events, ahead, at: now)
+            throw error
+        }
+        return ahead
+    }
+
+    /// Those that the store did not take, or had already.
+    private func takeBack(
+        _ events: [UsageEvents.Event], _ ahead: [UserID: Acceptance], at now: Timestamp
+    ) async {
+        for (user, events) in Dictionary(grouping: events, by: \.user) {
+            guard let acceptance = ahead[user] else { continue }
+            await gatekeeper.correct(user, .takesAway, at: now, after: acceptance) { customer, _ in
+                events.takeBack(from: &customer)
+            }
+        }
+    }
+
+    private func didRecord(
+        _ events: [UsageEvents.Event], _ ahead: [UserID: Acceptance], at now: Timestamp
+    ) async {
+        for (user, events) in Dictionary(grouping: events, by: \.user) {
+            if let acceptance = ahead[user] {
+                await gatekeeper.confirm(user, .adds, acceptance) { events.count(in: &$0, at: $1) }
+            } else {
+                await gatekeeper.correct(user, .adds, at: now) { events.count(in: &$0, at: $1) }
+            }
+            gatekeeper.notice(user)
+        }
     }
 
     private static func answer(
@@ -176,7 +225,7 @@ extension Appliance {
             guard try await authenticator.account(user) != nil else {
                 throw Self.unknown(report, "user_id")
             }
-            metrics[user] = try await gatekeeper.look(user, at: now) { customer in
+            metrics[user] = try await gatekeeper.look(user, at: now) { customer, _ in
                 Set(customer.account.meters.map(\.metric))
             }
         }
@@ -191,6 +240,33 @@ extension Appliance {
     private static func unknown(_ report: Reported, _ field: String) -> Problem {
         .invalid(report.path + field, "unknown", "There is no such owner.")
     }
+}
+
+extension [UsageEvents.Event] {
+    fileprivate func count(in customer: inout Customer, at now: Timestamp) {
+        for event in self {
+            for owner in event.owners {
+                customer.edit(owner) {
+                    $0.add(event.value, of: event.metric, usedAt: event.at, at: now)
+                }
+            }
+        }
+    }
+
+    fileprivate func takeBack(from customer: inout Customer) {
+        for event in self {
+            for owner in event.owners {
+                customer.edit(owner) {
+                    $0.takeBack(event.value, of: event.metric, usedAt: event.at)
+                }
+            }
+        }
+    }
+}
+
+extension UsageEvents.Event {
+    /// The ledgers that it is counted in.
+    fileprivate var owners: [APIKeyID?] { key.map { [nil, $0] } ?? [nil] }
 }
 
 extension Shapes {

@@ -39,7 +39,7 @@ package struct Customer: Equatable, Sendable {
         guard case .granted = decision else { return decision }
         take(
             demand.metric, rates: demand.cost, used: demand.cost, key: key, at: now, &review)
-        if let resource = demand.resource { stocks[resource, default: 0] += 1 }
+        if let resource = demand.resource { add(resource) }
         return .granted
     }
 
@@ -91,6 +91,9 @@ package struct Customer: Equatable, Sendable {
         }
         if leases.hasEnded(at: now) { leases.removeEnded(at: now) }
     }
+
+    /// One more of a resource exists.
+    package mutating func add(_ resource: String) { stocks[resource, default: 0] += 1 }
 
     /// One of a resource has ceased to exist.
     package mutating func remove(_ resource: String) {

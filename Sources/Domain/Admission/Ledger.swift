@@ -29,6 +29,11 @@ package struct Ledger: Equatable, Sendable {
         edit(metric, at: now) { $0.add(cost, usedAt: then, at: now) }
     }
 
+    /// Undoes an `add` of that moment.
+    package mutating func takeBack(_ cost: Int64, of metric: String, usedAt then: Timestamp) {
+        editIfThere(metric) { $0.takeBack(cost, usedAt: then) }
+    }
+
     mutating func forget(_ place: Int64) {
         for index in meters.indices { meters[index].forget(place) }
     }

@@ -78,6 +78,10 @@ package struct Meter: Equatable, Sendable {
         tally.add(cost, usedAt: then, at: now)
     }
 
+    mutating func takeBack(_ cost: Int64, usedAt then: Timestamp) {
+        tally.giveBack(cost, hourIndex: Window.hour.index(of: then))
+    }
+
     mutating func restore(_ entry: Tally.Entry) { tally.restore(entry) }
 
     private func booking(_ cost: Int64, owner: APIKeyID?) -> Booking {
@@ -97,4 +101,9 @@ package struct Booking: Equatable, Sendable {
     package let cost: Int64
     /// Where that hour's count is journalled, if the caller has said so.
     package let place: Int64?
+
+    /// What takes it back, for a journal that finds the place itself.
+    package var undone: Booking {
+        Booking(owner: owner, metric: metric, hourIndex: hourIndex, cost: -cost, place: nil)
+    }
 }

@@ -29,6 +29,12 @@ package final class Ruleset: Sendable {
         metrics.first { $0.metric == metric }
     }
 
+    /// Whether all that limits this demand are rates.
+    package func hasOnlyRates(for demand: Demand) -> Bool {
+        rules(for: demand.metric)?.quotas.isEmpty ?? true
+            && demand.resource.flatMap { stock($0) } == nil
+    }
+
     /// Nil: unlimited.
     package func stock(_ resource: String) -> Limit? { bounded(.stock(resource: resource)) }
 

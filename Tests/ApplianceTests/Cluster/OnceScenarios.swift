@@ -130,7 +130,9 @@ struct OnceScenarios {
             configuration.dataDirectory = self.folder.path
             configuration.auth.argon2Threads = 1
             configuration.store.url = url
-            configuration.isShared = isShared
+            // Nobody is asked there.
+            configuration.redis.url = isShared ? RedisURL("redis://127.0.0.1:1") : nil
+            if isShared { try TestNodes.seal(self.folder) }
             store = try configuration.openStore(serves: true)
             appliance = try Appliance(
                 configuration: configuration, store: store, clock: clock.wall,
@@ -196,10 +198,19 @@ struct OnceScenarios {
     // MARK: Counts
 
     private static func count(_ cost: Int64, of user: UserID, on node: Node) async throws {
+        let now = node.appliance.clock.now()
         for _ in 0..<cost {
             var review = Review()
-            try await node.appliance.gatekeeper.admit(
-                user, Demand(metric: "requests"), at: node.appliance.clock.now(), &review)
+            guard let shared = node.appliance.gatekeeper.shared else {
+                _ = try await node.appliance.gatekeeper.admit(
+                    user, Demand(metric: "requests"), at: now, &review)
+                continue
+            }
+            // As if Redis had said so.
+            let standing = Standing(planSlug: "free", rules: .none, expiresAt: nil)
+            var customer = Customer(standing: standing)
+            _ = customer.admit(Demand(metric: "requests"), at: now, &review)
+            #expect(shared.places.write(review.bookings, of: user, in: nil))
         }
     }
 

@@ -179,8 +179,9 @@ struct LimitScenarios {
             let gatekeeper = server.appliance.gatekeeper
             let before = try await gatekeeper.report(id, at: now)
             var review = Review()
-            try await gatekeeper.admit(id, demand, at: now, &review)
-            gatekeeper.giveBack(id, demand, key: nil, review.bookings)
+            let acceptance = try await gatekeeper.admit(id, demand, at: now, &review)
+            await gatekeeper.giveBack(
+                id, demand, key: nil, review.bookings, after: acceptance)
             #expect(try await gatekeeper.report(id, at: now) == before)
         }
     }

@@ -13,21 +13,52 @@ enum TestNodes {
     ) async throws {
         let url = try url ?? PostgresDatabase.make()
         let folders = [try TemporaryFolder(), try TemporaryFolder()]
-        try await TestServer.run(folder: folders[0], clock: clock, configure: share(url)) { first in
-            for name in ["signing-keys.json", "sealing-keys.json"] {
-                let bytes = try SafeFile.read("\(folders[0].path)/\(name)", bytesMax: 1 << 20)
-                try SafeFile.write(bytes, to: "\(folders[1].path)/\(name)")
-            }
+        for folder in folders { try seal(folder) }
+        try await RedisServer.run { redis in
             try await TestServer.run(
-                folder: folders[1], clock: clock, configure: share(secondURL ?? url)
-            ) { second in try await body(first, second) }
+                folder: folders[0], clock: clock, configure: share(url, redis)
+            ) { first in
+                try await TestServer.run(
+                    folder: folders[1], clock: clock, configure: share(secondURL ?? url, redis)
+                ) { second in
+                    for node in [first, second] { try await node.sharesCustomers() }
+                    try await body(first, second)
+                }
+            }
         }
     }
 
-    static func share(_ url: String) -> @Sendable (inout Configuration) -> Void {
+    /// One sealing key for all nodes of all tests, as it stands in its file.
+    private static let sealingKeys = Result {
+        let folder = try TemporaryFolder()
+        try SealingKeys.make(folder.path + "/keys", at: .epoch)
+        return try SafeFile.read(folder.path + "/keys", bytesMax: 1 << 16)
+    }
+
+    static func seal(_ folder: TemporaryFolder) throws {
+        try SafeFile.write(try sealingKeys.get(), to: folder.path + "/sealing-keys.json")
+    }
+
+    static func share(
+        _ url: String, _ redis: RedisServer
+    ) -> @Sendable (inout Configuration) -> Void {
         { configuration in
             configuration.store.url = url
-            configuration.isShared = true
+            configuration.redis.url = RedisURL(redis.url)
+            configuration.auth.issuer = "https://id.example.com"
         }
+    }
+}
+
+extension TestServer {
+    /// Returns once customers are let in; nothing announces it.
+    func sharesCustomers() async throws {
+        guard let epoch = appliance.gatekeeper.shared?.epoch else { return }
+        let end = ContinuousClock.now + .seconds(30)
+        while ContinuousClock.now < end {
+            if case .open = epoch.current.stage { return }
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        throw TemporaryFolder.Failure(what: "Redis is not in use in time")
     }
 }
