@@ -160,9 +160,11 @@ package final class Appliance: Sendable {
     package func prepare() async throws(Problem) {
         try removeLeftovers()
         try await refuseUnfinishedCopy()
-        try await openSharedKeys()
+        try await requireSharedSealingKey()
         try await recoverCounts()
         try await cluster?.begin()
+        // Now that a change of them would be heard of.
+        try await keyRing.reload(at: clock.now())
         try await enterAuditNotes()
         try await createStarterPlans()
         let kept = try await store.read { db throws(Problem) in

@@ -37,15 +37,9 @@ extension Appliance {
     /// In the `installation` table of a store that nodes share: known words under its sealing key.
     private static let sealCheck = (name: "sealing_check", context: "the check of a sealing key")
 
-    /// What nodes that share a store must have in common before they sign or seal anything.
-    func openSharedKeys() async throws(Problem) {
-        guard configuration.isShared else { return }
-        try await requireSealingKey()
-        try await keyRing.reload(at: clock.now())
-    }
-
     /// A node with a key of its own could read nothing that the others seal, nor they what it does.
-    private func requireSealingKey() async throws(Problem) {
+    func requireSharedSealingKey() async throws(Problem) {
+        guard configuration.isShared else { return }
         let check = Self.sealCheck
         let mine = Base64URL.encode(
             try sealingKeys.seal(Array(check.name.utf8), context: check.context))

@@ -46,24 +46,34 @@ struct KeysCommand: AsyncParsableCommand {
             commandName: "make-sealing-key",
             abstract: "Make the file that several nodes of one store need a copy of each.",
             discussion: """
-                It is the data directory's sealing-keys.json, or what auth.sealing_keys_file names. \
-                Where one process has the store for itself it is made at the first start.
+                Where one process has the store for itself the first start makes it. One that is \
+                there already is never replaced.
                 """)
 
+        @OptionGroup var installation: InstallationOptions
+
         @Argument(
-            help: ArgumentHelp("The file, which must not be there yet.", valueName: "file"),
-            completion: .file())
-        var file: String
+            help: ArgumentHelp(
+                "The file (default: auth.sealing_keys_file, or sealing-keys.json in the data "
+                    + "directory).", valueName: "file"), completion: .file())
+        var file: String?
 
         func run() async throws {
             try await orRefuse {
                 umask(0o077)
-                guard !SafeFile.exists(file) else {
+                let configuration = try installation.configuration()
+                let path = file ?? configuration.sealingKeysFile
+                guard !SafeFile.exists(path) else {
                     throw CommandRefusal(
-                        .cannotCreate, "\(file) is there already: what it sealed needs it.")
+                        .cannotCreate, "\(path) is there already: what it sealed needs it.")
                 }
-                try SealingKeys.make(file, at: WallClock.system.now())
-                print("Made \(file). Keep a copy elsewhere; without it one-time codes are lost.")
+                if file == nil { try SafeFile.makeDirectory(configuration.dataDirectory) }
+                do throws(Problem) {
+                    try SealingKeys.make(path, at: WallClock.system.now())
+                } catch {
+                    throw CommandRefusal(.cannotCreate, error.cause ?? error.detail)
+                }
+                print("Made \(path). Keep a copy elsewhere: without it one-time codes are lost.")
             }
         }
     }
