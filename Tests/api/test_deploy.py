@@ -156,17 +156,22 @@ def test_the_image_has_every_library_that_the_binary_needs():
 # Compose
 
 
+def compose():
+    return yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+
+
 def test_compose_reads_its_file():
-    run(program("docker-compose"), "--file", "deploy/compose.yaml", "config", "--quiet")
+    for profile in ([], ["--profile", "scaled"]):
+        words = ["--file", "deploy/compose.yaml", *profile, "config", "--quiet"]
+        run(program("docker-compose"), *words)
 
 
 def test_the_one_node_is_shut_in_and_has_time_to_stop():
-    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
-    [service] = compose["services"].values()
+    service = compose()["services"]["gatehouse"]
     assert service["read_only"] is True and service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert service["ports"] == [f"127.0.0.1:{port()}:{port()}"]
-    assert service["volumes"] == ["data:/var/lib/gatehouse"] and "data" in compose["volumes"]
+    assert service["volumes"] == ["data:/var/lib/gatehouse"] and "data" in compose()["volumes"]
     assert seconds(service["stop_grace_period"]) > drain_seconds()
     assert service["ulimits"]["nofile"] > manual()["server"]["connections_max"]
     build = service["build"]
@@ -174,14 +179,16 @@ def test_the_one_node_is_shut_in_and_has_time_to_stop():
     assert context == ROOT and (context / build["dockerfile"]).exists()
 
 
-def test_what_compose_sets_is_a_configuration(tmp_path):
-    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
-    [service] = compose["services"].values()
-    settings = {
-        name.removeprefix("GATEHOUSE_").lower(): re.sub(r"\$\{\w+:-(.*)\}", r"\1", value)
+def settings_of(service):
+    return {
+        name.removeprefix("GATEHOUSE_").lower(): re.sub(r"\$\{\w+:-(.*?)\}", r"\1", value)
         for name, value in service["environment"].items()
+        if name.startswith("GATEHOUSE_")
     }
-    done = run_command("check", cwd=tmp_path, **settings)
+
+
+def test_what_compose_sets_is_a_configuration(tmp_path):
+    done = run_command("check", cwd=tmp_path, **settings_of(compose()["services"]["gatehouse"]))
     assert done.stdout.startswith("There is no store"), done.stderr
 
 
@@ -265,8 +272,7 @@ def test_ports_labels_and_names_agree():
         found["networkpolicy.yaml"]["spec"]["podSelector"]["matchLabels"],
     ):
         assert selector.items() <= labels.items()
-    image = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["gatehouse"]["image"]
-    assert container()["image"] == image
+    assert container()["image"] == compose()["services"]["gatehouse"]["image"]
 
 
 def test_every_mount_has_its_volume_and_every_path_its_mount():
