@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 
 import kubernetes_validate
 import pytest
@@ -11,7 +12,7 @@ import yaml
 from certificates import Authority
 from gatehouse import run_command
 from proxies import DEPLOY
-from test_deploy import KUBERNETES, SCHEMAS, compose, manifests, manual, seconds, settings_of
+from test_deploy import KUBERNETES, ROOT, SCHEMAS, compose, manifests, manual, seconds, settings_of
 
 SCALED = KUBERNETES.with_name("kubernetes-scaled")
 NODES = ["gatehouse-1", "gatehouse-2"]
@@ -164,6 +165,18 @@ def test_the_config_map_is_a_configuration_and_its_files_are_in_the_secret(tmp_p
         (folder / name).write_bytes(Authority().ca.cert_pem.bytes())
     text = text.replace("/etc/gatehouse/secrets", str(folder))
     (tmp_path / "gatehouse.yaml").write_text(text.replace("postgres.example.com", "127.0.0.1:1"))
+    done = run_command("check", "--config", str(tmp_path / "gatehouse.yaml"), cwd=tmp_path)
+    assert "PostgreSQL at 127.0.0.1:1/gatehouse cannot be used" in done.stdout, done.stderr
+
+
+def test_the_configuration_in_the_manual_is_one(tmp_path):
+    text = (ROOT / "docs/operations.md").read_text()
+    text = text[text.index("### Set them up") :]
+    [block] = re.findall(r"^ +```yaml\n(.*?)^ +```$", text, re.M | re.S)[:1]
+    for name in set(re.findall(r"/etc/gatehouse/([\w.-]+)", block)):
+        (tmp_path / name).write_bytes(Authority().ca.cert_pem.bytes())
+    block = block.replace("/etc/gatehouse", str(tmp_path)).replace("db.example.net", "127.0.0.1:1")
+    (tmp_path / "gatehouse.yaml").write_text(textwrap.dedent(block))
     done = run_command("check", "--config", str(tmp_path / "gatehouse.yaml"), cwd=tmp_path)
     assert "PostgreSQL at 127.0.0.1:1/gatehouse cannot be used" in done.stdout, done.stderr
 
