@@ -121,8 +121,8 @@ package final class Appliance: Sendable {
         countsOwner = node ?? former
         if let node, let freshness {
             cluster = try Cluster(
-                node: node, engine, freshness, authenticator, gatekeeper, clock: clock,
-                logger: logger)
+                node: node, engine, freshness, authenticator, gatekeeper, keyRing,
+                clock: clock, logger: logger)
         } else {
             cluster = nil
         }
@@ -136,8 +136,8 @@ package final class Appliance: Sendable {
         courier = try Courier(configuration)
         seal = MailSeal(keys: sealingKeys)
         readiness = Readiness(
-            store: store, redis: redis, directory: configuration.dataDirectory, clock: clock,
-            freshness: freshness)
+            store: store, directory: configuration.dataDirectory, clock: clock,
+            sharing: Readiness.sharing(redis, gatekeeper.shared?.epoch, freshness))
     }
 
     /// As it is right now: a reload changes it. Where each request looks, take `settings.current`.

@@ -11,8 +11,8 @@ struct Cluster: Sendable {
     /// - Throws: where the store is none that several can have.
     init(
         node: NodeName, _ engine: any Database, _ freshness: Freshness,
-        _ authenticator: Authenticator, _ gatekeeper: Gatekeeper, clock: WallClock,
-        logger: Logger
+        _ authenticator: Authenticator, _ gatekeeper: Gatekeeper, _ keyRing: KeyRing,
+        clock: WallClock, logger: Logger
     ) throws(Problem) {
         guard let store = engine as? PostgresStore else {
             throw .internal(cause: "only a store on PostgreSQL can be shared")
@@ -23,7 +23,7 @@ struct Cluster: Sendable {
             hasFolded: { journal.backlog == 0 }, logger: logger)
         feed = ChangeFeed(
             store: store, freshness: freshness,
-            memory: ChangeFeed.Memory(authenticator: authenticator, gatekeeper: gatekeeper),
+            memory: ChangeFeed.Memory(authenticator, gatekeeper, keyRing, clock: clock),
             logger: logger)
     }
 
@@ -41,7 +41,10 @@ struct Cluster: Sendable {
 extension ChangeFeed.Memory {
     /// What every route forgets that changes something itself, after its commit: here of the
     /// changes of others.
-    init(authenticator: Authenticator, gatekeeper: Gatekeeper) {
+    init(
+        _ authenticator: Authenticator, _ gatekeeper: Gatekeeper, _ keyRing: KeyRing,
+        clock: WallClock
+    ) {
         self.init(
             forget: { kind, subject throws(Problem) in
                 let user = UserID(subject)
@@ -58,12 +61,13 @@ extension ChangeFeed.Memory {
                     if let id = SessionID(subject) { authenticator.forget(sessions: [id]) }
                 case .key: authenticator.forget(publicID: subject)
                 case .plan: gatekeeper.standingsChanged(on: subject)
-                case .keys: break
+                case .keys: try await keyRing.reload(at: clock.now())
                 }
             },
             forgetAll: { () throws(Problem) in
                 authenticator.forgetAll()
                 gatekeeper.standingsChanged()
+                try await keyRing.reload(at: clock.now())
             })
     }
 }

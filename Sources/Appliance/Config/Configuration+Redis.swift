@@ -27,8 +27,8 @@ extension Configuration {
         }
         // By default it is the address that one node listens on.
         if server.publicURL == nil {
-            return "server.public_url: expected with redis.url, the same on every node: their tokens "
-                + "and links name it"
+            return "server.public_url: expected with redis.url, the same on every node: their "
+                + "tokens and links name it"
         }
         return nil
     }

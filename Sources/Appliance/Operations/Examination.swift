@@ -91,10 +91,11 @@ struct Examination {
         ] {
             checkMode("\(directory)/\(name)", remedy: "600")
         }
-        for path in [
+        let given = [
             configuration.auth.sealingKeysFile, configuration.store.passwordFile,
             configuration.redis.passwordFile,
-        ] {
+        ]
+        for path in given {
             if let path { checkGiven(path) }
         }
     }

@@ -17,30 +17,33 @@ final class Readiness: Sendable {
     }
 
     private let store: any Database
-    private let redis: RedisClient?
     private let directory: String
     private let clock: WallClock
-    private let freshness: Freshness?
+    /// What this node knows of what it shares with others, which costs nothing to ask.
+    private let sharing: @Sendable () -> [String]
     private let state = Mutex(State())
 
     init(
-        store: any Database, redis: RedisClient?, directory: String, clock: WallClock,
-        freshness: Freshness? = nil
+        store: any Database, directory: String, clock: WallClock,
+        sharing: @escaping @Sendable () -> [String] = { [] }
     ) {
-        self.freshness = freshness
         self.store = store
-        self.redis = redis
         self.directory = directory
         self.clock = clock
+        self.sharing = sharing
     }
 
     func beginDraining() { state.withLock { $0.isDraining = true } }
 
     /// Why not, in words; empty when ready.
     func reasons() async -> [String] {
+        if state.withLock(\.isDraining) { return ["draining"] }
+        return await own() + sharing()
+    }
+
+    private func own() async -> [String] {
         let now = clock.now()
         let known: [String]? = state.withLock { state in
-            if state.isDraining { return ["draining"] }
             guard let at = state.checkedAt, now - at < Self.freshness, now >= at else { return nil }
             return state.reasons
         }
@@ -52,10 +55,6 @@ final class Readiness: Sendable {
             }
         } catch {
             reasons.append("the store takes no write: \(error.detail)")
-        }
-        if let redis, redis.server == nil { reasons.append("Redis is away") }
-        if let freshness, !freshness.holds {
-            reasons.append("what other nodes change is not heard of")
         }
         let free = gatehouse_free_bytes(directory)
         if free >= 0, free < Self.freeBytesMin { reasons.append("the disk is almost full") }

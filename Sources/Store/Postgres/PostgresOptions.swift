@@ -33,8 +33,8 @@ struct PostgresOptions: Sendable {
 
     var timeouts = Timeouts()
 
-    /// For a node: where it is gone without a word the others wait for the turn that it has, and
-    /// this ends before their patience (`lock`) does.
+    /// For a node: the others wait for its turn when it is gone without a word, and this ends before
+    /// their patience (`lock`) does.
     var sharing: PostgresOptions {
         var sharing = self
         sharing.timeouts.idle = .seconds(3)

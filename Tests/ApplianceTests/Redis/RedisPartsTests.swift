@@ -16,7 +16,8 @@ struct RedisPartsTests {
             try await RedisRig.run(server.url) { rig async throws in
                 let clock = FakeClock()
                 let readiness = Readiness(
-                    store: store, redis: rig.client, directory: folder.path, clock: clock.wall)
+                    store: store, directory: folder.path, clock: clock.wall,
+                    sharing: Readiness.sharing(rig.client, nil, nil))
                 #expect(await readiness.reasons() == [])
                 await server.kill()
                 try await rig.isAway()
