@@ -2,8 +2,8 @@ import Logging
 import ServiceLifecycle
 import Store
 
-/// Tells the other daemons on this store that a commit has enqueued jobs, and hears it from them, so
-/// that who has a free worker begins at once. Who is not told looks again by itself (`JobRunner`).
+/// Tells the other daemons on this store that a commit has enqueued jobs, and hears it from them:
+/// who has a free worker begins at once. Who is not told looks again by itself (`JobRunner`).
 struct JobNews: Service {
     static let channel = "gatehouse:jobs"
 

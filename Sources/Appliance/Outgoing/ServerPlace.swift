@@ -22,7 +22,8 @@ enum ServerPlace: Sendable, Equatable, CustomStringConvertible {
     }
 
     /// Connects, and then adds the handlers: nothing is read before they are there, and they are
-    /// there only on the one connection that was taken. Of a name with two addresses, two are begun.
+    /// there only on the one connection that was taken. Of a name with two addresses, two are
+    /// begun.
     ///
     /// - Parameter tls: of a connection that is encrypted from its first byte.
     func connect(

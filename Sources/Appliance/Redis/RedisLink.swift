@@ -21,8 +21,8 @@ final class RedisLink: Sendable {
         let answer: Answer
     }
 
-    /// At half a millisecond for an answer this is what thirty thousand a second leave unanswered
-    /// while the server is away for as long as the standard timeout.
+    /// What thirty thousand commands a second leave unanswered in the standard timeout, when the
+    /// server says nothing any more.
     static let commandsMax = 16_384
     static let bytesMax = 64 << 20
 

@@ -3,8 +3,8 @@ import Domain
 /// Rates that several daemons count as one, in Redis.
 ///
 /// The rule is applied here, to a copy: what it makes of it takes the copy's place only if that is
-/// still what is kept there (compare and set), so each count is of all that were before it. The time
-/// is the server's: a daemon whose clock is off would give tokens back to all.
+/// still what is kept there (compare and set), so each count is of all that were before it. The
+/// time is the server's: a daemon whose clock is off would give tokens back to all.
 struct SharedRates: Sendable {
     let redis: RedisClient
 

@@ -5,8 +5,8 @@ import Synchronization
 @testable import Appliance
 @testable import Store
 
-/// A Redis server of one test: a real one, on a free port of the loopback address, with its files in
-/// a temporary folder. It does not outlive the test process, however that ends.
+/// A Redis server of one test: a real one, on a free port of the loopback address, with its files
+/// in a temporary folder. It does not outlive the test process, however that ends.
 final class RedisServer: Sendable {
     private struct State {
         var process: pid_t?
@@ -59,8 +59,8 @@ final class RedisServer: Sendable {
         self.arguments = arguments
     }
 
-    /// Also after `stop` or `kill`: on the same port, as another process. Nothing is kept on the disk
-    /// unless an argument says so.
+    /// Also after `stop` or `kill`: on the same port, as another process. Nothing is kept on the
+    /// disk unless an argument says so.
     func start() async throws {
         let isReady = await withCheckedContinuation { continuation in
             state.withLock { $0.starting = continuation }
