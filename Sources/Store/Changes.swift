@@ -49,16 +49,17 @@ package struct Changes {
         package let pruned: Int64
     }
 
+    /// One statement, for nodes ask it again and again, and most times that is all.
     package func reach() throws(Problem) -> Reach {
-        let pruned = try pruned()
-        let last = try db.first("SELECT seq FROM changes ORDER BY seq DESC LIMIT 1") {
-            row throws(Problem) in try row.integer()
-        }
-        return Reach(last: last ?? pruned, pruned: pruned)
-    }
-
-    private func pruned() throws(Problem) -> Int64 {
-        try db.installation.value(Self.prunedName).flatMap { Int64($0) } ?? 0
+        try db.first(
+            """
+            SELECT (SELECT value FROM installation WHERE name = \(Self.prunedName)),
+                (SELECT max(seq) FROM changes)
+            """
+        ) { row throws(Problem) in
+            let pruned = try row.optionalText().flatMap { Int64($0) } ?? 0
+            return Reach(last: try row.optionalInteger() ?? pruned, pruned: pruned)
+        } ?? Reach(last: 0, pruned: 0)
     }
 
     /// What came after that one, in the order of commits.
