@@ -27,8 +27,8 @@ struct CustomerMemory: Sendable {
     }
 
     enum Admission: Sendable, Equatable {
-        /// The version is now one higher. `Customer.admit` on the state before, under the same rules,
-        /// says what was granted and leads to the same state.
+        /// The version is now one higher. `Customer.admit` on the state before, under the same
+        /// rules, says what was granted and leads to the same state.
         case granted(before: State)
         /// Nothing was written, not even what time alone has changed.
         case refused(before: State)

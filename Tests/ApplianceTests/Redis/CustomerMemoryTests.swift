@@ -243,4 +243,24 @@ struct CustomerMemoryTests {
             }
         }
     }
+
+    @Test("Nobody is put into a memory that was emptied, until it is another epoch")
+    func emptied() async throws {
+        let bytes = Customer(standing: nil).shared()
+        try await SharedCustomer.run(nodes: 2) { shared in
+            let (node, user) = (shared.nodes[0], shared.user)
+            _ = try await node.create(user, bytes, in: shared.epoch)
+            _ = try await shared.rigs[1].send("FLUSHALL")
+            await #expect(throws: RedisFailure.otherServer) {
+                try await node.create(user, bytes, in: shared.epoch)
+            }
+            let server = try await shared.rigs[0].server()
+            let next = try #require(try await node.epoch(on: server))
+            #expect(next != shared.epoch)
+            let agreed = try await shared.nodes[1].epoch(on: server)
+            #expect(agreed == next)
+            let state = try await node.create(user, bytes, in: next)
+            #expect(state.bytes == bytes)
+        }
+    }
 }

@@ -19,9 +19,10 @@ struct SharedCustomer: Sendable {
         try await RedisServer.run { server in
             try await connect(count, server.url, []) { rigs in
                 var random = SystemRandomNumberGenerator()
+                let nodes = rigs.map { CustomerMemory(redis: $0.client, lateness: lateness) }
+                let epoch = try await nodes[0].epoch(on: try await rigs[0].server())
                 let shared = SharedCustomer(
-                    nodes: rigs.map { CustomerMemory(redis: $0.client, lateness: lateness) },
-                    rigs: rigs, epoch: try await rigs[0].server(),
+                    nodes: nodes, rigs: rigs, epoch: try #require(epoch),
                     user: UserID(at: .epoch, using: &random))
                 try await body(shared)
             }
