@@ -30,7 +30,7 @@ class NodesNginx(Nginx):
         self.port, self.address = port, f"http://127.0.0.1:{port}"
 
     def replacements(self, gate: str, application: str) -> list[tuple[str, str]]:
-        rest = " max_fails=1 fail_timeout=2s;"
+        rest = " max_fails=3 fail_timeout=1s;"
         lines = [f"    server 127.0.0.1:{port_of(node)}{rest}" for node in self.nodes]
         return [
             (f"    server gatehouse-1:8080{rest}\n", "\n".join(lines) + "\n"),
