@@ -97,6 +97,7 @@ def test_redis_comes_back_empty_and_every_count_and_limit_is_as_before(cluster):
     lose(cluster, cluster.redis.end, cluster.redis.start)
 
 
+@pytest.mark.soak
 def test_a_killed_redis_is_no_different(cluster):
     lose(cluster, cluster.redis.kill, cluster.redis.start)
 
@@ -109,6 +110,7 @@ def test_postgresql_is_restarted(cluster):
     lose(cluster, cluster.postgres.stop, cluster.postgres.start)
 
 
+@pytest.mark.soak
 def test_postgresql_is_killed(cluster):
     lose(cluster, cluster.postgres.kill, cluster.postgres.start)
 

@@ -81,6 +81,7 @@ def test_one_node_becomes_two_and_one_again(start, make, parts, tmp_path):
     ok(first.post("/auth/refresh", json={"refresh_token": person.refresh_token}))
 
 
+@pytest.mark.soak
 def test_a_node_that_comes_back_after_a_kill_brings_what_it_had_counted(make, parts, tmp_path):
     """Redis is empty meanwhile, and PostgreSQL was away: its counter file alone has it."""
     postgres, redis = parts
