@@ -3,8 +3,8 @@ import Domain
 
 /// Where a PostgreSQL server is and how it is spoken to: a `postgres://` URL as libpq reads it
 /// (postgresql.org/docs/current/libpq-connect.html), with TLS (`sslmode`, `sslrootcert`) and the
-/// password's place (`passfile`, or PGPASSWORD in the environment) among its parameters; or with the
-/// password in a file of its own.
+/// password's place (`passfile`, or PGPASSWORD in the environment) among its parameters; or with
+/// the password in a file of its own.
 struct PostgresOptions: Sendable {
     /// Keyword and value, as libpq takes them, less the password that is in a file.
     let parameters: [String: String]
@@ -33,8 +33,8 @@ struct PostgresOptions: Sendable {
 
     var timeouts = Timeouts()
 
-    /// For a node: the others wait for its turn when it is gone without a word, and this ends before
-    /// their patience (`lock`) does.
+    /// For a node: the others wait for its turn when it is gone without a word, and this ends
+    /// before their patience (`lock`) does.
     var sharing: PostgresOptions {
         var sharing = self
         sharing.timeouts.idle = .seconds(3)

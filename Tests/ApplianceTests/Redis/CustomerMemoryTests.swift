@@ -159,7 +159,7 @@ struct CustomerMemoryTests {
     func late() async throws {
         let standing = try Self.standing(#"{"requests_per_month": 5}"#)
         let demand = Demand(metric: "requests")
-        try await SharedCustomer.run(nodes: 1, lateness: 1000) { shared in
+        try await SharedCustomer.run(nodes: 1, lateness: 20_000) { shared in
             let (node, user, epoch) = (shared.nodes[0], shared.user, shared.epoch)
             let state = try await node.create(
                 user, Customer(standing: standing).shared(), in: epoch)

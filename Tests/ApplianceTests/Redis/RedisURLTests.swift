@@ -39,13 +39,15 @@ struct RedisURLTests {
         #expect(RedisURL("unix:/run/redis.sock")?.description == "unix:/run/redis.sock")
     }
 
-    @Test("a Redis needs a store on PostgreSQL, and has one password")
+    @Test("a Redis needs a store on PostgreSQL, one address for all nodes, and one password")
     func mistakes() throws {
         var configuration = Configuration()
         #expect(configuration.redisMistake == nil)
         configuration.redis.url = RedisURL("redis://:secret@cache")
         #expect(configuration.redisMistake?.contains("store.url is a file") == true)
         configuration.store.url = "postgres://gatehouse@db/gatehouse"
+        #expect(configuration.redisMistake?.contains("server.public_url") == true)
+        configuration.server.publicURL = "https://gate.example.com"
         #expect(configuration.redisMistake == nil)
         configuration.redis.passwordFile = "/etc/gatehouse/redis-password"
         #expect(configuration.redisMistake?.contains("in one of them") == true)
