@@ -140,15 +140,17 @@ struct RevocationScenarios {
 
     @Test("A refresh on one node is delivered on the other, and what came before it is reuse")
     func delivery() async throws {
-        try await TestNodes.run { first, second in
+        // Nodes follow Redis's clock, which no test turns.
+        try await TestNodes.run(refreshGrace: .zero) { first, second in
             let ann = try await first.person()
             // The other node knows the first generation.
             #expect(try await second.get("/me", ann.token).status == 200)
             let newer = try TestServer.person(try await first.refresh(ann.refresh), ann.email)
             #expect(try await second.get("/me", newer.token).status == 200)
             try await second.appliance.checkpoint()
-            first.clock.advance(.seconds(11))
-            let reused = try await first.refresh(ann.refresh)
+            var reused = try await first.refresh(ann.refresh)
+            // By the first one's clock the delivery may be to come yet, for a moment.
+            while reused.status == 200 { reused = try await first.refresh(ann.refresh) }
             #expect(reused.code == "refresh_token_reused", "\(reused.text)")
             let change = ContinuousClock.now
             try await Self.ends(in: 401, since: change) {

@@ -9,6 +9,7 @@ enum TestNodes {
     /// - Parameter secondURL: by which way the second one goes.
     static func run(
         clock: FakeClock = FakeClock(), url: String? = nil, secondURL: String? = nil,
+        refreshGrace: Duration = Configuration().auth.refreshGrace,
         _ body: @Sendable @escaping (_ first: TestServer, _ second: TestServer) async throws -> Void
     ) async throws {
         let url = try url ?? PostgresDatabase.make()
@@ -16,10 +17,11 @@ enum TestNodes {
         for folder in folders { try seal(folder) }
         try await RedisServer.run { redis in
             try await TestServer.run(
-                folder: folders[0], clock: clock, configure: share(url, redis)
+                folder: folders[0], clock: clock, configure: share(url, redis, refreshGrace)
             ) { first in
                 try await TestServer.run(
-                    folder: folders[1], clock: clock, configure: share(secondURL ?? url, redis)
+                    folder: folders[1], clock: clock,
+                    configure: share(secondURL ?? url, redis, refreshGrace)
                 ) { second in
                     for node in [first, second] { try await node.sharesCustomers() }
                     try await body(first, second)
@@ -40,12 +42,14 @@ enum TestNodes {
     }
 
     static func share(
-        _ url: String, _ redis: RedisServer
+        _ url: String, _ redis: RedisServer,
+        _ refreshGrace: Duration = Configuration().auth.refreshGrace
     ) -> @Sendable (inout Configuration) -> Void {
         { configuration in
             configuration.store.url = url
             configuration.redis.url = RedisURL(redis.url)
             configuration.auth.issuer = "https://id.example.com"
+            configuration.auth.refreshGrace = refreshGrace
         }
     }
 }
