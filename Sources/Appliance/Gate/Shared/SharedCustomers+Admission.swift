@@ -24,8 +24,9 @@ extension SharedCustomers {
                     return acceptance
                 }
             } catch {
-                // Not while it is there and is being loaded: that waits for what was counted alone.
-                guard error.code == .unavailable, decidesRatesAlone, redis.server == nil,
+                // Not while it is there and is being loaded: that waits until all that was counted
+                // is in the store, and who goes on counting would wait for ever.
+                guard decidesRatesAlone, error.detail == Self.away.detail,
                     let acceptance = try await alone(question, standing, &review)
                 else { throw error }
                 return acceptance
