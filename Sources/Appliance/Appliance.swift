@@ -251,14 +251,15 @@ package final class Appliance: Sendable {
         let reports: [any Service] =
             (exporter.map { [$0] } ?? []) + (sentry.map { [$0] } ?? [])
         let shared: [any Service] = (redis.map { [$0] } ?? []) + (jobNews.map { [$0] } ?? [])
+        let api = listener(sockets: sockets) { channel in
+            // Nobody is told that we serve before we know that we do.
+            if metrics != nil { await isScraped.wait() }
+            if !Task.isCancelled { await onListening(channel) }
+        }
         return reports + shared + (cluster?.services ?? []) + sharing + [
             Checkpointer(appliance: self), jobRunner(), ControlListener(appliance: self),
         ] + (metrics.map { [$0] } ?? []) + [
-            listener(sockets: sockets) { channel in
-                // Nobody is told that we serve before we know that we do.
-                if metrics != nil { await isScraped.wait() }
-                if !Task.isCancelled { await onListening(channel) }
-            }
+            cluster == nil ? api : OpeningListener(base: api, missing: readiness.sharing)
         ] + (tls.map { [TLSWatch(files: $0, clock: clock)] } ?? [])
     }
 

@@ -22,7 +22,8 @@ GRACE = 15.0  # seconds in which a part that is back is found and everything goe
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    made = Cluster(tmp_path_factory.mktemp("losses"))
+    # What nginx keeps open is told to go elsewhere before it is closed.
+    made = Cluster(tmp_path_factory.mktemp("losses"), server_drain_delay="500ms")
     yield made
     made.close()
 
@@ -91,6 +92,17 @@ def lose(cluster, event, back, away=0.5):
 def test_a_killed_node_loses_no_count_and_the_others_serve_on(cluster):
     storm = lose(cluster, cluster[1].kill, cluster[1].start, away=1.5)
     assert len(storm.refused()) <= 12, "only what it had in its hands was refused"
+
+
+def test_nodes_that_are_restarted_one_after_the_other_refuse_nobody(cluster):
+    plain, limited = customers(cluster)
+    with Storm(cluster, plain[1], limited[1]) as storm:
+        for node in cluster.nodes:
+            storm.wait(50)
+            node.restart()
+        storm.wait(50)
+    assert storm.refused() == []
+    check(cluster, storm, plain, limited)
 
 
 def test_redis_comes_back_empty_and_every_count_and_limit_is_as_before(cluster):

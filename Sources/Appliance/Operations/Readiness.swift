@@ -20,7 +20,7 @@ final class Readiness: Sendable {
     private let directory: String
     private let clock: WallClock
     /// What this node knows of what it shares with others, which costs nothing to ask.
-    private let sharing: @Sendable () -> [String]
+    let sharing: @Sendable () -> [String]
     private let state = Mutex(State())
 
     init(
