@@ -126,11 +126,9 @@ extension SharedCustomers {
         guard lines.hasRoom, standing.rules.hasOnlyRates(for: demand),
             key?.rules.hasOnlyRates(for: demand) ?? true
         else { return nil }
-        var base: Customer?
-        let known: Customer?? = records.with(user) { $0.customer }
-        if (known ?? nil) == nil {
-            base = try await stored.find(user, at: clock.now)
-        }
+        // Redis was waited for: what was known of the customer may be gone from memory by now.
+        var base = try await record(of: user).customer
+        if base == nil { base = try await stored.find(user, at: clock.now) }
         let now = clock.now
         let found: Decision?? = records.with(user) { record -> Decision? in
             guard var customer = record.customer ?? base else { return nil }
