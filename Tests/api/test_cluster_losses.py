@@ -13,7 +13,7 @@ import pytest
 
 from checks import eventually, ok, problem
 from cluster import Cluster
-from storm import Storm
+from storm import CLIENTS, Storm
 
 LARGE = 10**9
 QUOTA = 2000  # reached while a part is away, or after it
@@ -56,10 +56,11 @@ def check(cluster, storm, plain, limited):
     granted = storm.count("limited", 200)
     spent = used_everywhere(cluster, limited[0])
     assert granted <= spent <= min(QUOTA, storm.sent["limited"])
-    for who, count in ((person, used), (limited[0], spent)):
+    # What a killed node had asked Redis for, and neither noted nor answered, is in Redis alone.
+    for who, least, most in ((person, answered, used), (limited[0], granted, spent)):
         eventually(
-            lambda who=who, count=count: cluster.folded(who.id) == count, within=GRACE,
-            what=f"PostgreSQL to have {count}",
+            lambda who=who, least=least, most=most: least <= cluster.folded(who.id) <= most,
+            within=GRACE, what=f"PostgreSQL to have {least} to {most}",
         )  # fmt: skip
     kept = {item["id"] for item in cluster[0].everything("/items", key)}  # which counts too
     assert made <= kept
@@ -94,14 +95,15 @@ def test_a_killed_node_loses_no_count_and_the_others_serve_on(cluster):
     assert len(storm.refused()) <= 12, "only what it had in its hands was refused"
 
 
-def test_nodes_that_are_restarted_one_after_the_other_refuse_nobody(cluster):
+def test_nodes_that_are_restarted_one_after_the_other_serve_all_the_time(cluster):
+    """Each may refuse what was on its way in the moment in which it closed its port."""
     plain, limited = customers(cluster)
     with Storm(cluster, plain[1], limited[1]) as storm:
         for node in cluster.nodes:
             storm.wait(50)
             node.restart()
         storm.wait(50)
-    assert storm.refused() == []
+    assert len(storm.refused()) <= CLIENTS * len(cluster.nodes)
     check(cluster, storm, plain, limited)
 
 
