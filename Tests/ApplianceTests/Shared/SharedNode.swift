@@ -88,7 +88,9 @@ struct SharedNode: Sendable {
             }
             try await Task.sleep(for: .milliseconds(5))
         }
-        throw TemporaryFolder.Failure(what: "Redis is not in use in time")
+        let server = customers.redis.server ?? "away"
+        throw TemporaryFolder.Failure(
+            what: "Redis is not in use in time: \(customers.epoch.current), \(server)")
     }
 
     func isAway() async throws {

@@ -48,6 +48,8 @@ enum TestNodes {
         { configuration in
             configuration.store.url = url
             configuration.redis.url = RedisURL(redis.url)
+            // The machine has more to do than this test.
+            configuration.redis.timeout = .seconds(5)
             configuration.auth.issuer = "https://id.example.com"
             configuration.auth.refreshGrace = refreshGrace
         }
@@ -63,6 +65,8 @@ extension TestServer {
             if case .open = epoch.current.stage { return }
             try await Task.sleep(for: .milliseconds(5))
         }
-        throw TemporaryFolder.Failure(what: "Redis is not in use in time")
+        let server = appliance.redis?.server ?? "away"
+        throw TemporaryFolder.Failure(
+            what: "Redis is not in use in time: \(epoch.current), \(server)")
     }
 }
