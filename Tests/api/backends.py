@@ -139,23 +139,30 @@ class Postgres(Backend):
 
 
 class Redis(Backend):
-    """Keeps nothing: what it had is gone after a restart."""
+    """Keeps nothing: what it had is gone after a restart. `arguments` are redis-server's own; with
+    `tls` they name the certificate."""
 
     name = "redis"
 
-    def __init__(self) -> None:
+    def __init__(self, *arguments: str, tls: bool = False) -> None:
         super().__init__()
+        self.arguments, self.tls = arguments, tls
         self.start()
 
     def command(self) -> list[str]:
+        port = str(self.port)
         return [
-            program("redis-server"), "--port", str(self.port), "--bind", "127.0.0.1",
-            "--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction",
-            "--requirepass", REDIS_PASSWORD, "--dir", str(self.folder),
+            program("redis-server"), *(["--port", "0", "--tls-port", port] if self.tls else
+            ["--port", port]), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+            "--maxmemory-policy", "noeviction", "--requirepass", REDIS_PASSWORD,
+            "--dir", str(self.folder), *self.arguments,
         ]  # fmt: skip
 
     def answers(self) -> bool:
         with suppress(OSError):
+            if self.tls:
+                socket.create_connection(("127.0.0.1", self.port), timeout=10).close()
+                return True
             return self.ask("PING") == "+PONG"
         return False
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import closing
 
 import pytest
 
+from backends import REDIS_PASSWORD, Redis
 from certificates import Authority, Pair
 from gatehouse import run_command
-from redisserver import free_port, redis_server
+from proxies import free_port
 
 # Nobody is there: what the store lacks is a finding of its own.
 STORE = "postgres://nobody@127.0.0.1:1/none"
@@ -18,7 +20,7 @@ STORE = "postgres://nobody@127.0.0.1:1/none"
 def findings(tmp_path, url, **settings) -> list[dict]:
     done = run_command(
         "check", "--json", "--data-dir", str(tmp_path / "data"), cwd=tmp_path,
-        store_url=STORE, redis_url=url, **settings,
+        server_public_url="https://gate.example.com", store_url=STORE, redis_url=url, **settings,
     )  # fmt: skip
     assert done.returncode == 1 and done.stderr == "", done.stderr
     found = json.loads(done.stdout)["findings"]
@@ -28,7 +30,7 @@ def findings(tmp_path, url, **settings) -> list[dict]:
 @pytest.fixture
 def password_file(tmp_path):
     path = tmp_path / "redis-password"
-    path.write_text("Canary-redis-secret\n")
+    path.write_text(f"{REDIS_PASSWORD}\n")
     path.chmod(0o600)
     return path
 
@@ -58,10 +60,9 @@ def test_check_connects_with_tls_and_a_password_from_a_file(tmp_path, password_f
     arguments = [
         "--tls-cert-file", str(pair.certificate), "--tls-key-file", str(pair.key),
         "--tls-ca-cert-file", str(roots), "--tls-auth-clients", "no",
-        "--requirepass", "Canary-redis-secret",
     ]  # fmt: skip
-    with redis_server(tmp_path, *arguments, tls=True) as port:
-        url = f"rediss://127.0.0.1:{port}"
+    with closing(Redis(*arguments, tls=True)) as redis:
+        url = f"rediss://127.0.0.1:{redis.port}"
         settings = {"redis_ca_file": str(roots), "redis_password_file": str(password_file)}
         assert findings(tmp_path, url, **settings) == []
         # The system knows nothing of our authority.
@@ -73,7 +74,7 @@ def test_check_connects_with_tls_and_a_password_from_a_file(tmp_path, password_f
         assert "AUTH: WRONGPASS" in finding["what"] and "Canary" not in json.dumps(finding)
         password_file.chmod(0o644)
         found = [f["what"] for f in findings(tmp_path, url, **settings)]
-        assert any("redis-password can be read by others" in what for what in found)
+        assert any("redis-password can be read by everybody" in what for what in found)
 
 
 def test_check_says_that_nobody_is_there(tmp_path):
@@ -88,6 +89,6 @@ def test_check_says_that_the_password_file_is_not_there(tmp_path):
 
 
 def test_check_says_that_redis_would_drop_keys(tmp_path):
-    with redis_server(tmp_path, "--maxmemory-policy", "volatile-ttl") as port:
-        [finding] = findings(tmp_path, f"redis://127.0.0.1:{port}")
+    with closing(Redis("--maxmemory-policy", "volatile-ttl")) as redis:
+        [finding] = findings(tmp_path, redis.url())
     assert "(volatile-ttl)" in finding["what"] and "noeviction" in finding["remedy"]
