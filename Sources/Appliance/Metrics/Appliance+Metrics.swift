@@ -94,6 +94,7 @@ extension Appliance {
                 .redisRoundTrips,
                 [Measurement.Series(labels: [], value: .histogram(meter.roundTrips.counts))]),
             Measurement(.redisWaiting, redis.unanswered),
+            Measurement(.redisDisagreements, gatekeeper.shared?.disagreements.current ?? 0),
         ]
     }
 

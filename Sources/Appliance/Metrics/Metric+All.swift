@@ -108,6 +108,9 @@ extension Metric {
         "Time from a command's call to its answer.", unit: .seconds)
     static let redisWaiting = gauge(
         "gatehouse_redis_commands_waiting", "Commands without an answer so far.")
+    static let redisDisagreements = counter(
+        "gatehouse_redis_disagreements_total",
+        "Decisions of the script in Redis that this program did not come to: none, or a fault.")
 
     // MARK: Upkeep
 
@@ -174,6 +177,7 @@ extension Metric {
         + [storeCheckpoints, storeCheckpointAge, storeWALPages, storeWALSize, storeSize, diskFree]
         + [counterPlaces, counterFileSize, counterDegraded, foldBacklog]
         + [redisUp, redisConnections, redisCommands, redisRoundTrips, redisWaiting]
+        + [redisDisagreements]
         + [
             jobs, mails, activeUsers, usage, spans, faults, backupTime, backups, drillTime,
             drillSuccess, drillDuration,
