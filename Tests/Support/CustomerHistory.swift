@@ -121,7 +121,7 @@ package struct CustomerHistory {
 
     /// The clock moves on, or steps back, and something is asked.
     package mutating func next() throws(Problem) -> Event {
-        turnClock()
+        now = now + .milliseconds(random.turn())
         if random.chance(3) { standing = try Self.standing(size, &random) }
         switch random.int(0...19) {
         case 0...9: return admission()
@@ -144,18 +144,6 @@ package struct CustomerHistory {
         case .lease(let lease, _): leases.append(lease)
         case .giveBack, .commit, .release, .renew, .endLease, .add, .remove: break
         }
-    }
-
-    private mutating func turnClock() {
-        let milliseconds: Int64 =
-            if random.chance(3) {
-                -random.pick([1, 400, 1000, 1001, 60_000, 4_000_000])
-            } else if random.chance(8) {
-                random.pick([20_000, 300_000, 3_600_000])
-            } else {
-                random.pick([0, 0, 0, 1, 1, 40, 300, 700, 2000])
-            }
-        now = now + .milliseconds(milliseconds)
     }
 
     private mutating func admission() -> Event {

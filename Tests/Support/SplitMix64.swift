@@ -21,4 +21,12 @@ package struct SplitMix64: RandomNumberGenerator {
     package mutating func pick<Element>(_ from: [Element]) -> Element {
         from[Int(int(0...Int64(from.count - 1)))]
     }
+
+    /// How far a clock turns between two requests, in milliseconds: a little mostly, far now and
+    /// then, and back.
+    package mutating func turn() -> Int64 {
+        if chance(3) { return -pick([1, 400, 1000, 1001, 60_000, 4_000_000]) }
+        if chance(8) { return pick([20_000, 300_000, 3_600_000]) }
+        return pick([0, 0, 0, 1, 1, 40, 300, 700, 2000])
+    }
 }

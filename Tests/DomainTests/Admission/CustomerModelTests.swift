@@ -66,18 +66,6 @@ struct CustomerModelTests {
             return try Limits(json: .object(members))
         }
 
-        mutating func turnClock() {
-            let milliseconds: Int64 =
-                if random.chance(3) {
-                    -random.pick([1, 400, 1000, 1001, 60_000, 4_000_000])
-                } else if random.chance(8) {
-                    random.pick([20_000, 300_000, 3_600_000])
-                } else {
-                    random.pick([0, 0, 0, 1, 1, 40, 300, 700, 2000])
-                }
-            now = now + .milliseconds(milliseconds)
-        }
-
         mutating func pickKey() -> ReferenceCustomer.Key? {
             random.chance(50) ? random.pick(keys) : nil
         }
@@ -98,7 +86,7 @@ struct CustomerModelTests {
         var world = try World(seed: seed)
         for step in 0..<300 {
             let comment: Comment = "seed \(seed), step \(step)"
-            world.turnClock()
+            world.now = world.now + .milliseconds(world.random.turn())
             if world.random.chance(3) { try changePlan(&world) }
             switch world.random.int(0...9) {
             case 0...2: admit(&world, comment)
