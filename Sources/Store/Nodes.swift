@@ -22,13 +22,16 @@ package struct Nodes {
         package let beatAt: Timestamp
     }
 
-    /// A node that starts. Its beat goes on from where a former start's was, so that it changes.
-    package func enter(_ name: NodeName, version: String, at now: Timestamp) throws(Problem) {
+    /// A node that starts, or whose row was removed. Its beat goes on from where a former start's
+    /// was, so that it changes.
+    package func enter(
+        _ name: NodeName, version: String, reached epoch: String? = nil, at now: Timestamp
+    ) throws(Problem) {
         try db.execute(
             """
             INSERT INTO nodes (name, beat, epoch, version, started_at, beat_at)
-            VALUES (\(name.description), 1, NULL, \(version), \(now), \(now))
-            ON CONFLICT (name) DO UPDATE SET beat = nodes.beat + 1, epoch = NULL,
+            VALUES (\(name.description), 1, \(epoch), \(version), \(now), \(now))
+            ON CONFLICT (name) DO UPDATE SET beat = nodes.beat + 1, epoch = excluded.epoch,
                 version = excluded.version, started_at = excluded.started_at,
                 beat_at = excluded.beat_at
             """)
@@ -66,8 +69,9 @@ package struct Nodes {
         }
     }
 
-    /// Removes nodes that have not been heard of since; returns how many went.
-    package func prune(silentSince moment: Timestamp) throws(Problem) -> Int {
-        try db.execute("DELETE FROM nodes WHERE beat_at < \(moment)")
+    /// One that is taken for dead, unless it has beaten since it was listed.
+    package func remove(_ name: NodeName, beat: Int64) throws(Problem) {
+        try db.execute(
+            "DELETE FROM nodes WHERE name = \(name.description) AND beat = \(beat)")
     }
 }

@@ -30,6 +30,8 @@ final class NodeRegistry: Service {
     private let hasFolded: @Sendable () -> Bool
     private let logger: Logger
     private let seen = Mutex<[NodeName: Seen]>([:])
+    /// The epoch that this node has reached since it started.
+    private let reached = Mutex<String?>(nil)
 
     /// - Parameters:
     ///   - now: a clock that nobody sets.
@@ -71,11 +73,12 @@ final class NodeRegistry: Service {
     /// One more, and a look at those of the others.
     func beat() async {
         let (name, version, now) = (name, version, clock.now())
+        let reached = reached.withLock { $0 }
         do throws(Problem) {
             note(
                 try await store.write { db throws(Problem) in
                     if !(try db.nodes.beat(name, at: now)) {
-                        try db.nodes.enter(name, version: version, at: now)
+                        try db.nodes.enter(name, version: version, reached: reached, at: now)
                     }
                     return try db.nodes.list()
                 })
@@ -126,6 +129,18 @@ final class NodeRegistry: Service {
         return nodes.filter(isLive)
     }
 
+    /// Removes who is dead, and has been for a day by its own clock: that one says little, so who
+    /// lives stays whatever it says.
+    func prune(at now: Timestamp) async throws(Problem) {
+        let nodes = try await store.read { db throws(Problem) in try db.nodes.list() }
+        note(nodes)
+        let gone = nodes.filter { !isLive($0) && $0.beatAt < now - Self.kept }
+        guard !gone.isEmpty else { return }
+        try await store.write { db throws(Problem) in
+            for node in gone { try db.nodes.remove(node.name, beat: node.beat) }
+        }
+    }
+
     // MARK: Epochs
 
     /// All that this node had counted before the epoch is in the store.
@@ -133,9 +148,9 @@ final class NodeRegistry: Service {
         let (name, version, now) = (name, version, clock.now())
         try await store.write { db throws(Problem) in
             if try db.nodes.reach(epoch, name) { return }
-            try db.nodes.enter(name, version: version, at: now)
-            _ = try db.nodes.reach(epoch, name)
+            try db.nodes.enter(name, version: version, reached: epoch, at: now)
         }
+        reached.withLock { $0 = epoch }
     }
 
     /// Whether the store has all that any node had counted before the epoch. What a dead one has in

@@ -71,9 +71,7 @@ extension Appliance {
         try await prune { db throws(Problem) in
             try db.changes.prune(madeBefore: now - Changes.kept, atMost: most)
         }
-        try await prune { db throws(Problem) in
-            try db.nodes.prune(silentSince: now - NodeRegistry.kept)
-        }
+        try await cluster?.registry.prune(at: now)
         try await inParts { () throws(Problem) in try await self.pruneAudit(at: now) }
         let kept = configuration.jobs
         try await prune { db throws(Problem) in

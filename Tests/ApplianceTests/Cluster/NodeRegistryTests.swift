@@ -87,15 +87,34 @@ struct NodeRegistryTests {
         store.close()
     }
 
-    @Test("A node whose row was removed is there again with its next beat, or with an epoch")
+    @Test("A node whose row was removed is there again with its next beat, and in its epoch")
     func removed() async throws {
         try await nodes[0].enter()
-        _ = try await store.write { db throws(Problem) in try db.execute("DELETE FROM nodes") }
-        await nodes[0].beat()
-        #expect(try await live(nodes[0]) == [nodes[0].name])
-        _ = try await store.write { db throws(Problem) in try db.execute("DELETE FROM nodes") }
-        try await nodes[0].reach("a")
+        for reach in [nil, "a", nil] {
+            _ = try await store.write { db throws(Problem) in try db.execute("DELETE FROM nodes") }
+            if let reach { try await nodes[0].reach(reach) } else { await nodes[0].beat() }
+            #expect(try await live(nodes[0]) == [nodes[0].name])
+        }
         #expect(try await nodes[0].allHaveReached("a"))
         store.close()
+    }
+
+    @Test("Who has been dead for a day is removed, and who lives stays whatever its clock says")
+    func pruned() async throws {
+        for node in nodes { try await node.enter() }
+        try await nodes[0].prune(at: FakeClock().now + .seconds(86_401))
+        #expect(try await live(nodes[0]).count == 3)
+        turned.advance(.seconds(10))
+        for node in nodes.dropLast() { await node.beat() }
+        // Dead for so short a time by its clock.
+        try await nodes[0].prune(at: FakeClock().now + .seconds(86_400))
+        #expect(try await stored() == Set(nodes.map(\.name)))
+        try await nodes[0].prune(at: FakeClock().now + .seconds(86_401))
+        #expect(try await stored() == Set(nodes.dropLast().map(\.name)))
+        store.close()
+    }
+
+    private func stored() async throws -> Set<NodeName> {
+        Set(try await store.read { db throws(Problem) in try db.nodes.list() }.map(\.name))
     }
 }

@@ -51,7 +51,6 @@ struct PostgresPlanTests {
     /// Tables that are read from end to end, and why that is right.
     private static let exceptions = [
         "jobs.prune: schedules": "a handful of rows",
-        "nodes.prune: nodes": "a handful of rows",
     ]
 
     @Test("No statement reads a whole table where an index can spare it, but for the exceptions")

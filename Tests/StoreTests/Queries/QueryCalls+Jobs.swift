@@ -54,8 +54,8 @@ extension QueryCalls {
         add("nodes.beat") { db throws(Problem) in _ = try db.nodes.beat(name, at: now) }
         add("nodes.reach") { db throws(Problem) in _ = try db.nodes.reach("a", name) }
         add("nodes.list") { db throws(Problem) in _ = try db.nodes.list() }
+        add("nodes.remove") { db throws(Problem) in try db.nodes.remove(name, beat: 7) }
         add("nodes.leave") { db throws(Problem) in try db.nodes.leave(name) }
-        add("nodes.prune") { db throws(Problem) in _ = try db.nodes.prune(silentSince: now) }
         add("changes.reach") { db throws(Problem) in _ = try db.changes.reach() }
         add("changes.list") { db throws(Problem) in
             _ = try db.changes.list(after: 7, atMost: 9)

@@ -62,7 +62,6 @@ struct QueryPlanTests {
                 "schedules.next", "SCAN schedules USING COVERING INDEX schedules_by_next",
                 because: "a handful of rows"),
             Exception("nodes.list", "SCAN nodes", because: "a handful of rows"),
-            Exception("nodes.prune", "SCAN nodes", because: "a handful of rows"),
             Exception("changes.reach", "SCAN CONSTANT ROW", because: "the row of both answers"),
             Exception(
                 "changes.prune", "SCAN changes", because: "the first rows of all, up to a LIMIT"),
