@@ -50,7 +50,7 @@ struct PostgresPlanTests {
 
     /// Tables that are read from end to end, and why that is right.
     private static let exceptions = [
-        "jobs.prune: schedules": "a handful of rows",
+        "jobs.prune: schedules": "a handful of rows"
     ]
 
     @Test("No statement reads a whole table where an index can spare it, but for the exceptions")
