@@ -37,7 +37,8 @@ extension RedisScript {
 
     /// `Customer.admit` once more, for one demand: what time alone changes, then a look at every
     /// limit, then a take from all. Whole numbers below 2^53 throughout, so that Lua's doubles are
-    /// exact; `AdmissionQuestion` and the state's format see to it.
+    /// exact; `AdmissionQuestion` and the state's format see to it. Of blocks it knows only how much
+    /// is lent.
     static let admit = RedisScript(
         """
         local now, lateness, lifetime, metric, cost, resource, stock, windows, most, plan, key, own
@@ -73,6 +74,7 @@ extension RedisScript {
         -- Time. A clock that stepped back is followed; what has ended gives itself back.
         if now < state[2] - 1000 then
           state[2] = now
+          state[10] = math.min(state[10], now + 1000)
           for owner in pairs(state[3]) do
             for _, meter in ipairs(ledger(owner)) do
               if meter[11] - now > 1000 then meter[11] = now end
@@ -119,22 +121,23 @@ extension RedisScript {
           return tokens, rest, math.max(moment, now)
         end
         local rates = {{9, 60000}, {12, 1000}}
-        local fresh = {metric, windows[1], 0, windows[2], 0, windows[3], 0, 0, 0, 0, 0, 0, 0, 0}
+        local fresh = {metric, windows[1], 0, windows[2], 0, windows[3], 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
         local function hasRoom(owner, rules)
           if #rules == 0 then return true end
           local meter = find(owner, metric) or fresh
+          local asked = cost + meter[15]
           for number, rate in ipairs(rates) do
             local bound, burst = unpack(rules[number])
             if bound then
               local tokens, rest = drained(meter, rate[1], bound, rate[2])
-              if tokens + cost + (rest > 0 and 1 or 0) > burst then return false end
+              if tokens + asked + (rest > 0 and 1 or 0) > burst then return false end
             end
           end
           for _, quota in ipairs(rules[3]) do
             local window, bound = unpack(quota)
             local used = meter[2 * window] >= windows[window] and meter[2 * window + 1] or 0
-            if used + meter[8] + cost > bound then return false end
+            if used + meter[8] + asked > bound then return false end
           end
           return true
         end

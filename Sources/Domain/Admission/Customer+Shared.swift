@@ -2,13 +2,15 @@
 /// the store, and the places in a node's own journal. MessagePack, which scripts in Redis read too:
 ///
 ///     state        [format, clock, {owner: ledger}, {resource: count},
-///                   end of the first reservation, reservations, end of the first lease, leases]
+///                   end of the first reservation, reservations, end of the first lease, leases,
+///                   blocks, moment from which blocks are lent]
 ///     owner        "" for the account, else the key's id; every id is 16 bytes
 ///     ledger       packed [meter …]
 ///     meter        [metric, hour, used, day, used, month, used, held,
-///                   minute's tokens, rest, moment, second's tokens, rest, moment]
+///                   minute's tokens, rest, moment, second's tokens, rest, moment, lent]
 ///     reservations packed [[id, user, key or "", metric, amount, created, end] …]; "" for none
 ///     leases       packed [[id, user, key or "", resource, token, created, end] …]; "" for none
+///     blocks       packed [[id, key or "", metric, amount, created, end] …]; "" for none
 ///
 /// Hours, days and months are windows' indexes, moments are milliseconds. What was used of a rate
 /// is tokens × period + rest. Packed is what a decision can pass over: a script reads the ledgers
@@ -19,7 +21,7 @@ extension Customer {
         static let exact: Int64 = 1
         /// Some are not: scripts leave such a customer to the nodes.
         static let wide: Int64 = 2
-        static let fields = 8
+        static let fields = 10
     }
 
     /// What says nothing is left out: keys without a meter, resources that are down to none.
@@ -42,6 +44,8 @@ extension Customer {
         }
         body.table(reservations.live) { $1.share(in: &$0) }
         body.table(leases.live) { $1.share(in: &$0) }
+        body.entries(blocks) { $1.share(in: &$0) }
+        body.integer(blocksFrom.milliseconds)
         var whole = MessagePackWriter(capacity: body.bytes.count + 2)
         whole.array(Format.fields)
         whole.integer(body.fitsDoubles ? Format.exact : Format.wide)
@@ -81,16 +85,20 @@ extension Customer {
         for reservation in held { reservations.add(reservation) }
         let used = try reader.table { reader throws(Unreadable) in try Lease(&reader) }
         for lease in used { leases.add(lease) }
+        blocks = try reader.entries { reader throws(Unreadable) in try Block(&reader) }
+        blocksFrom = try reader.moment()
         try reader.end()
-        guard !holdsTooMuch else { throw Unreadable() }
+        guard !isOutOfBalance else { throw Unreadable() }
     }
 
-    /// A meter holds more than live reservations do. As long as none does, sums have bounds.
-    private var holdsTooMuch: Bool {
+    /// A meter holds more than live reservations do, or has lent other than live blocks have. As
+    /// long as none does, sums have bounds, and what ends gives back what it took.
+    private var isOutOfBalance: Bool {
         var rest = self
         for reservation in reservations.live { rest.endHold(of: reservation) }
+        for block in blocks { rest.endLoan(of: block) }
         let ledgers = [rest.account] + rest.keys.values
-        return ledgers.contains { $0.meters.contains { $0.held > 0 } }
+        return ledgers.contains { $0.meters.contains { $0.held > 0 || $0.lent != 0 } }
     }
 }
 
@@ -112,7 +120,7 @@ extension Ledger {
 }
 
 extension Meter {
-    private static var fields: Int { 14 }
+    private static var fields: Int { 15 }
 
     fileprivate func share(in writer: inout MessagePackWriter) {
         writer.array(Self.fields)
@@ -129,6 +137,7 @@ extension Meter {
             writer.integer(Int64(self[period].backlog % Int128(period.milliseconds)))
             writer.integer(self[period].updatedAt.milliseconds)
         }
+        writer.integer(lent)
     }
 
     fileprivate init(_ reader: inout MessagePackReader) throws(Unreadable) {
@@ -141,10 +150,12 @@ extension Meter {
         let held = try reader.integer(in: 0...heldMax)
         let minute = try reader.rate(.minute)
         let second = try reader.rate(.second)
+        let lentMax = Int64(Block.perCustomerMax) * Block.amounts.upperBound
+        let lent = try reader.integer(in: 0...lentMax)
         guard let tally = Tally(metric: metric, hour: hour, day: day, month: month) else {
             throw Unreadable()
         }
-        self.init(tally: tally, minute: minute, second: second, held: held)
+        self.init(tally: tally, minute: minute, second: second, held: held, lent: lent)
     }
 }
 
@@ -190,15 +201,38 @@ extension Lease {
     }
 }
 
+extension Block {
+    fileprivate func share(in writer: inout MessagePackWriter) {
+        writer.array(6)
+        writer.string(id)
+        writer.string(keyID)
+        writer.string(metric)
+        writer.integer(amount)
+        writer.integer(createdAt.milliseconds)
+        writer.integer(expiresAt.milliseconds)
+    }
+
+    fileprivate init(_ reader: inout MessagePackReader) throws(Unreadable) {
+        guard try reader.array() == 6 else { throw Unreadable() }
+        self.init(
+            id: try reader.someID(), keyID: try reader.id(), metric: try reader.name(),
+            amount: try reader.integer(in: Self.amounts), createdAt: try reader.moment(),
+            expiresAt: try reader.moment())
+    }
+}
+
 extension MessagePackWriter {
     fileprivate mutating func table<Entry: Expiring>(
         _ live: [Entry], _ write: (inout MessagePackWriter, Entry) -> Void
     ) {
-        guard let first = live.first else {
-            integer(0)
-            return string("")
-        }
-        integer(first.expiresAt.milliseconds)
+        integer(live.first?.expiresAt.milliseconds ?? 0)
+        entries(live, write)
+    }
+
+    fileprivate mutating func entries<Entry: Expiring>(
+        _ live: [Entry], _ write: (inout MessagePackWriter, Entry) -> Void
+    ) {
+        guard !live.isEmpty else { return string("") }
         packed { writer in
             writer.array(live.count)
             for entry in live { write(&writer, entry) }
@@ -211,6 +245,14 @@ extension MessagePackReader {
         _ read: (inout MessagePackReader) throws(Unreadable) -> Entry
     ) throws(Unreadable) -> [Entry] {
         let end = try integer()
+        let live = try entries(read)
+        guard end == live.first?.expiresAt.milliseconds ?? 0 else { throw Unreadable() }
+        return live
+    }
+
+    fileprivate mutating func entries<Entry: Expiring>(
+        _ read: (inout MessagePackReader) throws(Unreadable) -> Entry
+    ) throws(Unreadable) -> [Entry] {
         var packed = try packed()
         var live: [Entry] = []
         if !packed.isAtEnd {
@@ -220,7 +262,6 @@ extension MessagePackReader {
                 live.append(entry)
             }
         }
-        guard end == live.first?.expiresAt.milliseconds ?? 0 else { throw Unreadable() }
         try packed.end()
         return live
     }

@@ -1,7 +1,7 @@
 /// Everything that decides about one customer: a pure state machine, with time as an argument.
 ///
 /// Invariants: a demand is taken from every limit that applies or from none; the sum of what was
-/// granted and is held in a window never passes its bound; counts only grow within a window, except
+/// granted, held and lent in a window never passes its bound; counts only grow within a window, except
 /// by `giveBack`.
 ///
 /// Time acts only when it is asked for (`advance`): what has ended gives itself back before the
@@ -14,6 +14,10 @@ package struct Customer: Equatable, Sendable {
     package internal(set) var keys: [APIKeyID: Ledger] = [:]
     package internal(set) var reservations = ReservationTable()
     package internal(set) var leases = LeaseTable()
+    /// What nodes have taken ahead, the soonest to expire first.
+    package internal(set) var blocks: [Block] = []
+    /// No block is lent before.
+    var blocksFrom = Timestamp.epoch
     /// How many of each resource exist.
     package internal(set) var stocks: [String: Int64] = [:]
     /// The latest moment of a decision, since the clock last stepped back.
@@ -82,6 +86,7 @@ package struct Customer: Equatable, Sendable {
     package mutating func advance(to now: Timestamp) {
         if now.milliseconds < clock.milliseconds - RateLimiter.latenessMax {
             clock = now
+            blocksFrom = min(blocksFrom, now + .milliseconds(Block.recallPause))
             account.follow(now)
             for key in keys.keys { edit(key) { $0.follow(now) } }
         }

@@ -5,14 +5,18 @@ package struct Meter: Equatable, Sendable {
     package private(set) var second = RateLimiter()
     /// Units that live reservations hold.
     package private(set) var held: Int64 = 0
+    /// Units of live blocks: taken for every decision, and shown by none, since nobody may ever
+    /// spend them.
+    package private(set) var lent: Int64 = 0
 
     init(metric: String, at now: Timestamp) { tally = Tally(metric: metric, at: now) }
 
-    init(tally: Tally, minute: RateLimiter, second: RateLimiter, held: Int64) {
+    init(tally: Tally, minute: RateLimiter, second: RateLimiter, held: Int64, lent: Int64) {
         self.tally = tally
         self.minute = minute
         self.second = second
         self.held = held
+        self.lent = lent
     }
 
     package var metric: String { tally.metric }
@@ -41,6 +45,17 @@ package struct Meter: Equatable, Sendable {
         if let rule = rules.second { second.take(cost, under: rule, at: now) }
     }
 
+    /// By rules that are not known: none drains anything, since the latest moment that is. That is
+    /// too much for a while, and never too little. Rates that nothing was ever taken from have none.
+    mutating func debitRates(_ cost: Int64, at now: Timestamp) {
+        for period in Limit.RatePeriod.allCases where self[period] != RateLimiter() {
+            var rate = self[period]
+            let still = RateRule(name: "", bound: 0, period: period.milliseconds)
+            rate.take(cost, under: still, at: now)
+            restore(rate, per: period)
+        }
+    }
+
     mutating func giveBackRates(_ cost: Int64, _ rules: MetricRules) {
         if let rule = rules.minute { minute.giveBack(cost, under: rule) }
         if let rule = rules.second { second.giveBack(cost, under: rule) }
@@ -52,6 +67,15 @@ package struct Meter: Equatable, Sendable {
     }
 
     mutating func endHold(_ amount: Int64) { held = max(0, held - amount) }
+
+    mutating func lend(_ amount: Int64, _ rules: MetricRules?, at now: Timestamp) {
+        tally.roll(to: now)
+        // Drained up to here, for whoever ends the block without knowing the rules.
+        if let rules { debitRates(0, rules, at: now) }
+        lent += amount
+    }
+
+    mutating func endLoan(_ amount: Int64) { lent -= amount }
 
     /// Counts the cost as used, and says where.
     mutating func book(_ cost: Int64, owner: APIKeyID?, at now: Timestamp) -> Booking {

@@ -49,9 +49,13 @@ package struct RateLimiter: Equatable, Sendable {
         waitMilliseconds(for: cost, under: rule, at: now).map { .milliseconds($0) }
     }
 
-    func waitMilliseconds(for cost: Int64, under rule: RateRule, at now: Timestamp) -> Int64? {
+    /// - Parameter lent: tokens that somebody may spend by then.
+    func waitMilliseconds(
+        for cost: Int64, beside lent: Int64 = 0, under rule: RateRule, at now: Timestamp
+    ) -> Int64? {
         let demand = Int128(cost) * Int128(rule.period)
-        let excess = backlog(under: rule, at: now) + demand - rule.capacity
+        let filled = backlog(under: rule, at: now) + Int128(lent) * Int128(rule.period)
+        let excess = filled + demand - rule.capacity
         if excess <= 0 { return 0 }
         guard demand <= rule.capacity, rule.bound > 0 else { return nil }
         let drained = Self.dividedUp(excess, by: rule.bound)

@@ -35,12 +35,14 @@ package struct Review: Sendable {
         at meter: Meter, _ rules: MetricRules, _ question: Question,
         _ reservations: ReservationTable
     ) {
-        if let rule = rules.minute { look(at: meter.minute, rule, question) }
-        if let rule = rules.second { look(at: meter.second, rule, question) }
+        if let rule = rules.minute { look(at: meter.minute, meter.lent, rule, question) }
+        if let rule = rules.second { look(at: meter.second, meter.lent, rule, question) }
         for rule in rules.quotas {
             let counter = meter.tally.counter(rule.window, at: question.now)
             let used = counter.used + meter.held
-            let isRefused = !rule.allowsOverage && used + question.cost > rule.bound
+            // How far it would be over, if all that is lent is spent.
+            let over = used + meter.lent + question.cost - rule.bound
+            let isRefused = !rule.allowsOverage && over > 0
             let shown = isRefused ? used : used + question.cost
             let state = LimitState(
                 name: rule.name, allowed: rule.bound, used: shown,
@@ -49,8 +51,8 @@ package struct Review: Sendable {
             add(state, question)
             guard isRefused else { continue }
             let retryAt = reservations.roomAt(
-                rules.metric, by: question.owner, over: used + question.cost - rule.bound,
-                used: counter.used, windowEnd: counter.end)
+                rules.metric, by: question.owner, over: over, used: counter.used + meter.lent,
+                windowEnd: counter.end)
             refuse(
                 Refusal(
                     reason: .quota, state: state, retryAt: retryAt,
@@ -58,12 +60,15 @@ package struct Review: Sendable {
         }
     }
 
-    private mutating func look(at rate: RateLimiter, _ rule: RateRule, _ question: Question) {
+    private mutating func look(
+        at rate: RateLimiter, _ lent: Int64, _ rule: RateRule, _ question: Question
+    ) {
         let now = question.now
         // Drained to now once, so that what follows has no more to do than compare.
         var after = rate
         after.take(0, under: rule, at: now)
-        let wait = after.waitMilliseconds(for: question.cost, under: rule, at: now)
+        let wait = after.waitMilliseconds(
+            for: question.cost, beside: lent, under: rule, at: now)
         let isRefused = wait != 0
         if !isRefused { after.take(question.cost, under: rule, at: now) }
         let left = after.remaining(under: rule, at: now)
