@@ -1,6 +1,7 @@
 // Never _GNU_SOURCE here: it changes types that Swift's Glibc module has too, and a clean build then
 // refuses the two.
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/fs.h>
 #include <stdint.h>
 #include <sys/prctl.h>
@@ -40,6 +41,31 @@ static inline int gatehouse_forget_pages(int descriptor, long long offset) {
  * False too where there are no leases. The lease ends with the descriptor. */
 static inline int gatehouse_is_alone(int descriptor) {
     return fcntl(descriptor, 1024 /* F_SETLEASE, which needs _GNU_SOURCE */, F_WRLCK) == 0;
+}
+
+/** What SO_ATTACH_FILTER takes (struct sock_fprog), its pointer as a number, which Swift lets pass
+ * from one thread to another. */
+struct gatehouse_socket_filter {
+    unsigned short length;
+    uintptr_t instructions;
+};
+
+/** For a listening TCP socket: drops what begins a connection, a segment with SYN and without ACK,
+ * and lets all else through, so that a handshake that has begun ends. Which other flags there are
+ * (ECN) does not matter. */
+static inline struct gatehouse_socket_filter gatehouse_no_new_connections(void) {
+    static const struct sock_filter instructions[] = {
+        {BPF_LD | BPF_B | BPF_ABS, 0, 0, 13}, /* the flags; a segment begins with its TCP header */
+        {BPF_ALU | BPF_AND | BPF_K, 0, 0, 0x12 /* ACK, SYN */},
+        {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0x02 /* SYN */},
+        {BPF_RET | BPF_K, 0, 0, 0},
+        {BPF_RET | BPF_K, 0, 0, UINT32_MAX},
+    };
+    _Static_assert(
+        sizeof(struct gatehouse_socket_filter) == sizeof(struct sock_fprog), "the same layout");
+    struct gatehouse_socket_filter filter = {
+        sizeof instructions / sizeof instructions[0], (uintptr_t)instructions};
+    return filter;
 }
 
 /** Names the calling thread; Linux keeps 15 bytes. */

@@ -36,6 +36,7 @@ class Storm:
     cluster: Cluster
     open_ended: Credential
     limited: Credential
+    clients: int = CLIENTS
     told: list[Told] = field(default_factory=list)
     sent: Counter = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
@@ -46,7 +47,7 @@ class Storm:
         kinds = [("gate", self.open_ended), ("item", self.open_ended), ("limited", self.limited)]
         self._threads = [
             threading.Thread(target=self._ask, args=(kinds[number % len(kinds)],), daemon=True)
-            for number in range(CLIENTS)
+            for number in range(self.clients)
         ]
         for thread in self._threads:
             thread.start()

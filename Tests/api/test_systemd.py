@@ -11,7 +11,7 @@ from base64 import urlsafe_b64decode
 
 import pytest
 
-from checks import connect, eventually, ok, read_response
+from checks import connect, eventually, ok, read_response, together
 from gatehouse import BASE, parsed
 from load import request_bytes
 from supervisor import Caller, Supervisor, journal, pass_socket, until
@@ -162,6 +162,31 @@ def test_a_load_balancer_sees_not_ready_before_the_listener_closes(start):
         connection.sendall(request_bytes(server, "GET", "/plans", None))
         kept = read_response(connection)
         assert (kept.status_code, kept.headers["connection"]) == (200, "close")
+    assert server.wait() == 0
+
+
+def test_who_connects_while_the_port_closes_is_answered_or_refused_and_never_cut_off(start):
+    """Each request on a connection of its own, as a proxy makes them when answers close theirs."""
+    server = start()
+    request = request_bytes(server, "GET", "/plans", None)
+    answered = [0] * 16
+
+    def ask(number):
+        while True:
+            try:
+                connection = connect(server.address)
+            except ConnectionRefusedError:
+                return
+            with connection:  # a reset from here on fails the test
+                connection.sendall(request)
+                assert read_response(connection).status_code == 200
+            answered[number] += 1
+
+    def end(_):
+        eventually(lambda: sum(answered) > 200, what="some answers")
+        server.process.terminate()
+
+    together(17, lambda number: (end if number == 16 else ask)(number))
     assert server.wait() == 0
 
 

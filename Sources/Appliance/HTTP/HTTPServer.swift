@@ -1,3 +1,4 @@
+import CLinux
 import Domain
 import Glibc
 import HummingbirdCore
@@ -20,7 +21,7 @@ enum Endpoint: Sendable {
 /// The framework's own server cannot take a socket that is open already, and closes idle
 /// connections and the listening socket at once. This one lets nobody go without an answer: answers
 /// say `Connection: close` from the first moment (`Drain`), the socket stays open for `drainDelay`,
-/// and a connection that the kernel has handed over is served.
+/// and who has a connection by then is served, also where it still waits in the kernel.
 struct HTTPServer<Connection: ServerChildChannel>: Service {
     let connection: Connection
     let endpoint: Endpoint
@@ -74,11 +75,42 @@ struct HTTPServer<Connection: ServerChildChannel>: Service {
         if drainDelay > .zero { try? await Task.sleep(for: drainDelay) }
         drain.callLast()
         for listener in listeners {
+            if case .address = endpoint { await takeTheLast(listener) }
             // First no more is taken from the kernel, then what was taken reaches its handlers,
             // then the socket is closed: NIO drops a connection whose listener is gone.
             try? await listener.setOption(.autoRead, value: false).get()
             await Self.settle()
             try? await listener.close()
+        }
+    }
+
+    /// What a handshake that had begun may still take: with a proxy nearby, not round the earth.
+    private static var handshake: Duration { .milliseconds(20) }
+    /// Some fifty times what it takes to accept those that wait.
+    private static var takingLooksMax: Int { 50 }
+
+    /// Closing resets the connections that wait to be accepted; who made one of them has sent a
+    /// request on it, and cannot tell whether it was carried out. So first the kernel lets nobody
+    /// else in, and all who are in are taken. Who comes meanwhile hears nothing, tries again after
+    /// a second (RFC 6298, 2) and finds the port closed: we were not asked, and another one is.
+    ///
+    /// Not for sockets that are inherited: who waits there waits for the next process.
+    private func takeTheLast(_ listener: any Channel) async {
+        guard let socket = listener as? any SocketOptionProvider else { return }
+        do {
+            try await socket.unsafeSetSocketOption(
+                level: .socket, name: NIOBSDSocket.Option(rawValue: SO_ATTACH_FILTER),
+                value: gatehouse_no_new_connections()
+            ).get()
+            for _ in 0..<Self.takingLooksMax {
+                try? await Task.sleep(for: Self.handshake)
+                // Of a listening socket: how many wait.
+                if try await socket.getTCPInfo().get().tcpi_unacked == 0 { return }
+            }
+        } catch {
+            logger.warning(
+                "who connects while the port is closed may be cut off",
+                metadata: ["cause": "\(error)"])
         }
     }
 
