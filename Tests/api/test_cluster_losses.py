@@ -6,6 +6,7 @@ with 200 is counted and what was made is there; refusals are plain and only whil
 
 from __future__ import annotations
 
+import json
 import random
 import time
 
@@ -14,6 +15,7 @@ import pytest
 from checks import eventually, ok, problem
 from cluster import Cluster
 from storm import Storm
+from test_metrics import scrape, value
 
 LARGE = 10**9
 QUOTA = 2000  # reached while a part is away, or after it
@@ -93,6 +95,33 @@ def lose(cluster, event, back, away=0.5):
 def test_a_killed_node_loses_no_count_and_the_others_serve_on(cluster):
     storm = lose(cluster, cluster[1].kill, cluster[1].start, away=1.5)
     assert len(storm.refused()) <= 12, "only what it had in its hands was refused"
+
+
+def test_a_node_that_died_is_told_of_until_it_is_back(cluster):
+    name = (cluster[1].data_dir / "node").read_text().strip()
+    others = [cluster[0], cluster[2]]
+
+    def dead():
+        return [value(scrape(node).text, 'gatehouse_nodes{state="dead"}') for node in others]
+
+    assert dead() == [0, 0]
+    cluster[1].kill()
+    try:
+        eventually(lambda: dead() == [1, 1], within=30, what="both others to miss it")
+        for node in others:
+            assert [e["level"] for e in node.events() if e.get("node") == name] == ["warning"]
+        # As if it had been for two minutes, which is past what clocks may be apart.
+        cluster.postgres.sql(f"UPDATE nodes SET beat_at = beat_at - 120000 WHERE name = '{name}'")
+        checked = cluster[0].command("check", "--json", **cluster[0].settings)
+        [finding] = [f for f in json.loads(checked.stdout)["findings"] if "heard of" in f["what"]]
+        assert checked.returncode == 1 and name in finding["what"]
+        assert "Start it again with its data directory" in finding["remedy"]
+    finally:
+        cluster[1].start()
+        cluster.well()
+    eventually(lambda: dead() == [0, 0], what="both others to see it again")
+    checked = cluster[0].command("check", **cluster[0].settings)
+    assert (checked.returncode, checked.stdout) == (0, "Nothing to mend.\n")
 
 
 def test_nodes_that_are_restarted_one_after_the_other_serve_all_the_time(cluster):

@@ -20,6 +20,13 @@ final class NodeRegistry: Service {
     private struct Seen {
         var beat: Int64
         var changed: ContinuousClock.Instant
+        /// It was found dead by a look, and the log says so.
+        var isDead = false
+    }
+
+    private struct View {
+        var nodes: [NodeName: Seen] = [:]
+        var lookedAt: ContinuousClock.Instant?
     }
 
     let name: NodeName
@@ -29,7 +36,7 @@ final class NodeRegistry: Service {
     private let now: @Sendable () -> ContinuousClock.Instant
     private let hasFolded: @Sendable () -> Bool
     private let logger: Logger
-    private let seen = Mutex<[NodeName: Seen]>([:])
+    private let view = Mutex(View())
     /// The epoch that this node has reached since it started.
     private let reached = Mutex<String?>(nil)
 
@@ -103,22 +110,53 @@ final class NodeRegistry: Service {
 
     private func note(_ nodes: [Nodes.Entry]) {
         let now = now()
-        seen.withLock { seen in
+        let (gone, back) = view.withLock { view in
             let there = Set(nodes.map(\.name))
-            seen = seen.filter { there.contains($0.key) }
-            for node in nodes where seen[node.name]?.beat != node.beat {
-                seen[node.name] = Seen(beat: node.beat, changed: now)
+            view.nodes = view.nodes.filter { there.contains($0.key) }
+            view.lookedAt = now
+            var (gone, back): ([Nodes.Entry], [Nodes.Entry]) = ([], [])
+            for node in nodes {
+                guard let seen = view.nodes[node.name], seen.beat == node.beat else {
+                    if view.nodes[node.name]?.isDead == true { back.append(node) }
+                    view.nodes[node.name] = Seen(beat: node.beat, changed: now)
+                    continue
+                }
+                // It lives, whether or not it can write that down.
+                guard node.name != name, !seen.isDead, now - seen.changed >= Self.patience
+                else { continue }
+                view.nodes[node.name]?.isDead = true
+                gone.append(node)
             }
+            return (gone, back)
+        }
+        for node in gone {
+            logger.warning(
+                "a node is gone; it may have counts that the store lacks until it is back",
+                metadata: ["node": "\(node.name)", "last_beat": "\(node.beatAt)"])
+        }
+        for node in back {
+            logger.notice("a node is back", metadata: ["node": "\(node.name)"])
         }
     }
 
     /// As far as this node knows.
     func isLive(_ node: Nodes.Entry) -> Bool {
         let now = now()
-        return seen.withLock { seen in
-            seen[node.name].map {
+        return view.withLock { view in
+            view.nodes[node.name].map {
                 $0.beat != node.beat || now - $0.changed < Self.patience
             } ?? true
+        }
+    }
+
+    /// How many lived and were dead at the last look, this node among them. Nil when that was too
+    /// long ago to say: the store is away.
+    var counts: (live: Int, dead: Int)? {
+        let now = now()
+        return view.withLock { view in
+            guard let at = view.lookedAt, now - at < Self.patience else { return nil }
+            let dead = view.nodes.values.count { $0.isDead }
+            return (view.nodes.count - dead, dead)
         }
     }
 

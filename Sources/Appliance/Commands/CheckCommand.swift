@@ -19,9 +19,11 @@ struct CheckCommand: AsyncParsableCommand {
     func run() async throws {
         try await orRefuse {
             let configuration = try installation.configuration()
+            let now = WallClock.system.now()
             let findings =
-                try Examination(configuration, at: WallClock.system.now()).findings
+                try Examination(configuration, at: now).findings
                 + (await RedisFindings.all(configuration))
+                + (try await NodeFindings.all(configuration, at: now))
             if json {
                 print(Self.encoded(findings))
             } else {

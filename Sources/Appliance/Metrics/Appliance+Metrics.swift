@@ -7,8 +7,8 @@ extension Appliance {
     /// counted for it on the way of a request.
     func measurements(_ facts: Lookout.Facts) -> [Measurement] {
         httpMeter.measurements + gateMeasurements + storeMeasurements(facts)
-            + countingMeasurements + redisMeasurements + upkeepMeasurements(facts)
-            + ProcessFigures.measurements + [
+            + countingMeasurements + redisMeasurements + nodeMeasurements
+            + upkeepMeasurements(facts) + ProcessFigures.measurements + [
                 Measurement(
                     .buildInfo, each: [([Gatehouse.version, SQLiteStore.library.version], 1)])
             ]
@@ -96,6 +96,12 @@ extension Appliance {
             Measurement(.redisWaiting, redis.unanswered),
             Measurement(.redisDisagreements, gatekeeper.shared?.disagreements.current ?? 0),
         ]
+    }
+
+    private var nodeMeasurements: [Measurement] {
+        guard let counts = cluster?.registry.counts else { return [] }
+        let states = [("live", counts.live), ("dead", counts.dead)]
+        return [Measurement(.nodes, each: states.map { ([$0.0], Double($0.1)) })]
     }
 
     private func upkeepMeasurements(_ facts: Lookout.Facts) -> [Measurement] {

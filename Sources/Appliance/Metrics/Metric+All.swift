@@ -112,6 +112,11 @@ extension Metric {
         "gatehouse_redis_disagreements_total",
         "Decisions of the script in Redis that this program did not come to: none, or a fault.")
 
+    static let nodes = gauge(
+        "gatehouse_nodes",
+        "Nodes that share the store, live and dead, as this one sees them; none without redis.url.",
+        by: "state")
+
     // MARK: Upkeep
 
     static let jobs = gauge(
@@ -177,7 +182,7 @@ extension Metric {
         + [storeCheckpoints, storeCheckpointAge, storeWALPages, storeWALSize, storeSize, diskFree]
         + [counterPlaces, counterFileSize, counterDegraded, foldBacklog]
         + [redisUp, redisConnections, redisCommands, redisRoundTrips, redisWaiting]
-        + [redisDisagreements]
+        + [redisDisagreements, nodes]
         + [
             jobs, mails, activeUsers, usage, spans, faults, backupTime, backups, drillTime,
             drillSuccess, drillDuration,

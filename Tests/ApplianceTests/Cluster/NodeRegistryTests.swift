@@ -1,5 +1,4 @@
 import Domain
-import Logging
 import Store
 import Support
 import Synchronization
@@ -18,18 +17,19 @@ struct NodeRegistryTests {
 
     private let store: PostgresStore
     private let turned = Turned()
+    private let log = LogRecord()
     private let nodes: [NodeRegistry]
 
     init() throws {
         let store = try PostgresStore(url: try PostgresDatabase.make(), readerCount: 1)
         self.store = store
         var random = SplitMix64(seed: 1)
-        let clock = turned
+        let (clock, logger) = (turned, log.logger)
         nodes = (0..<3).map { _ in
             NodeRegistry(
                 name: NodeName(using: &random), store: store, version: "1",
                 clock: FakeClock().wall, now: { clock.now }, hasFolded: { true },
-                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+                logger: logger)
         }
     }
 
@@ -64,6 +64,28 @@ struct NodeRegistryTests {
         turned.advance(.seconds(10))
         await nodes[0].beat()
         #expect(try await live(nodes[0]) == [nodes[0].name])
+        store.close()
+    }
+
+    @Test("Who died is counted and told of once, and a node that cannot look says nothing")
+    func told() async throws {
+        for node in nodes { try await node.enter() }
+        for _ in 0..<12 {
+            turned.advance(.seconds(1))
+            for node in nodes.dropLast() { await node.beat() }
+        }
+        for node in nodes.dropLast() {
+            let counts = try #require(node.counts)
+            #expect(counts == (live: 2, dead: 1))
+        }
+        await nodes[2].beat()
+        await nodes[0].beat()
+        let counts = try #require(nodes[0].counts)
+        #expect(counts == (live: 3, dead: 0))
+        let about = log.lines.filter { $0.contains("\(nodes[2].name)") }
+        #expect(about.map { $0.contains("is gone") } == [true, true, false], "\(about)")
+        turned.advance(.seconds(10))
+        #expect(nodes[0].counts == nil)
         store.close()
     }
 
