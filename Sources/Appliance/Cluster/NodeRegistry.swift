@@ -8,12 +8,15 @@ import Synchronization
 ///
 /// Each counts its beat in `nodes` up once a second. Whether another lives is told by this node's
 /// own clock, from when it last saw that one's beat change: clocks of machines are not compared. A
-/// node that was just met is given the benefit of the doubt.
+/// node that was just met is given the benefit of the doubt, and time in which the store was away
+/// counts against nobody: no beat could be written then.
 final class NodeRegistry: Service {
     private static let pause: Duration = .seconds(1)
     /// A beat that stands still for so long is a dead node's. A machine that was stopped for
     /// longer can come back, having let nobody in meanwhile that it had not counted (`Freshness`).
     static let patience: Duration = .seconds(10)
+    /// Looks that are further apart than this: the store was away. Nobody can have beaten then.
+    private static let blindAfter: Duration = .seconds(3)
     /// Rows of the dead are kept this long, to be looked at.
     static let kept: Duration = .seconds(86_400)
 
@@ -113,6 +116,9 @@ final class NodeRegistry: Service {
         let (gone, back) = view.withLock { view in
             let there = Set(nodes.map(\.name))
             view.nodes = view.nodes.filter { there.contains($0.key) }
+            if let last = view.lookedAt, now - last > Self.blindAfter {
+                for name in there { view.nodes[name]?.changed += now - last }
+            }
             view.lookedAt = now
             var (gone, back): ([Nodes.Entry], [Nodes.Entry]) = ([], [])
             for node in nodes {

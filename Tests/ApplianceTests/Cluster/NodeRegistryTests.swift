@@ -33,6 +33,14 @@ struct NodeRegistryTests {
         }
     }
 
+    /// So many seconds, in each of which these nodes beat.
+    private func pass(_ seconds: Int, _ beating: some Sequence<NodeRegistry>) async {
+        for _ in 0..<seconds {
+            turned.advance(.seconds(1))
+            for node in beating { await node.beat() }
+        }
+    }
+
     private func live(_ node: NodeRegistry) async throws -> Set<NodeName> {
         Set(try await node.live().map(\.name))
     }
@@ -42,13 +50,9 @@ struct NodeRegistryTests {
         for node in nodes { try await node.enter() }
         let all = Set(nodes.map(\.name))
         #expect(try await live(nodes[0]) == all)
-        for _ in 0..<9 {
-            turned.advance(.seconds(1))
-            for node in nodes.dropLast() { await node.beat() }
-        }
+        await pass(9, nodes.dropLast())
         #expect(try await live(nodes[0]) == all)
-        turned.advance(.seconds(1))
-        for node in nodes.dropLast() { await node.beat() }
+        await pass(1, nodes.dropLast())
         #expect(try await live(nodes[0]) == Set(nodes.dropLast().map(\.name)))
         await nodes[2].beat()
         #expect(try await live(nodes[0]) == all)
@@ -61,8 +65,7 @@ struct NodeRegistryTests {
         turned.advance(.seconds(60))
         try await nodes[0].enter()
         #expect(try await live(nodes[0]).count == 2)
-        turned.advance(.seconds(10))
-        await nodes[0].beat()
+        await pass(10, [nodes[0]])
         #expect(try await live(nodes[0]) == [nodes[0].name])
         store.close()
     }
@@ -70,10 +73,7 @@ struct NodeRegistryTests {
     @Test("Who died is counted and told of once, and a node that cannot look says nothing")
     func told() async throws {
         for node in nodes { try await node.enter() }
-        for _ in 0..<12 {
-            turned.advance(.seconds(1))
-            for node in nodes.dropLast() { await node.beat() }
-        }
+        await pass(12, nodes.dropLast())
         for node in nodes.dropLast() {
             let counts = try #require(node.counts)
             #expect(counts == (live: 2, dead: 1))
@@ -89,6 +89,19 @@ struct NodeRegistryTests {
         store.close()
     }
 
+    @Test("Nobody is dead for the time in which the store was away")
+    func away() async throws {
+        for node in nodes { try await node.enter() }
+        await pass(5, nodes)
+        turned.advance(.seconds(60))
+        await nodes[0].beat()
+        #expect(try await live(nodes[0]).count == 3)
+        #expect(try #require(nodes[0].counts) == (live: 3, dead: 0))
+        await pass(10, nodes.dropLast())
+        #expect(try await live(nodes[0]).count == 2)
+        store.close()
+    }
+
     @Test("An epoch is reached by all once each live node has, and a start has reached none")
     func epochs() async throws {
         for node in nodes { try await node.enter() }
@@ -96,10 +109,7 @@ struct NodeRegistryTests {
         try await nodes[1].reach("a")
         #expect(try await !nodes[0].allHaveReached("a"))
         // The third one dies.
-        for _ in 0..<10 {
-            turned.advance(.seconds(1))
-            for node in nodes.dropLast() { await node.beat() }
-        }
+        await pass(10, nodes.dropLast())
         #expect(try await nodes[0].allHaveReached("a"))
         #expect(try await !nodes[0].allHaveReached("b"))
         try await nodes[2].enter()
@@ -126,8 +136,7 @@ struct NodeRegistryTests {
         for node in nodes { try await node.enter() }
         try await nodes[0].prune(at: FakeClock().now + .seconds(86_401))
         #expect(try await live(nodes[0]).count == 3)
-        turned.advance(.seconds(10))
-        for node in nodes.dropLast() { await node.beat() }
+        await pass(10, nodes.dropLast())
         // Dead for so short a time by its clock.
         try await nodes[0].prune(at: FakeClock().now + .seconds(86_400))
         #expect(try await stored() == Set(nodes.map(\.name)))
