@@ -48,6 +48,10 @@ package struct APIKey: Equatable, Sendable {
         return true
     }
 
+    /// What was counted of a key that was revoked is forgotten so long after. Every node has heard
+    /// of it after a second; what its last requests took has been answered, or given back, by then.
+    package static let forgottenAfter: Duration = .seconds(60)
+
     /// Characters of a key's name.
     package static let nameMax = 100
     /// Live keys of one account: enough for any team, and a bound on memory.

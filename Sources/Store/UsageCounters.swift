@@ -118,7 +118,8 @@ package struct UsageCounters {
                 ELSE usage_counters.value + $8 END
         """
 
-    /// The counters of the windows that hold `now`.
+    /// The counters of the windows that hold `now`, but for those of keys that were revoked: they
+    /// bound nothing any more.
     package func current(of user: UserID, at now: Timestamp) throws(Problem) -> [Entry] {
         func period(_ window: Window) -> String { window.period(window.index(of: now)) }
         return try db.rows(
@@ -128,6 +129,9 @@ package struct UsageCounters {
                 (granularity = 'hour' AND period = \(period(.hour)))
                 OR (granularity = 'day' AND period = \(period(.day)))
                 OR (granularity = 'month' AND period = \(period(.month))))
+                AND NOT EXISTS (
+                    SELECT 1 FROM api_keys k WHERE k.id = usage_counters.key_id
+                        AND k.revoked_at <= \(now - APIKey.forgottenAfter))
             ORDER BY key_id, metric, granularity
             """
         ) { row throws(Problem) in

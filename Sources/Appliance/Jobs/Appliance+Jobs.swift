@@ -19,6 +19,7 @@ extension Appliance {
                 return .done
             },
             JobHandler(.sendMail) { run throws(Problem) in try await self.sendMail(run) },
+            JobHandler(.forgetKey) { run throws(Problem) in try await self.forgetKey(run) },
             JobHandler(.rollUpUsage) { run throws(Problem) in
                 try await self.rollUpUsage(at: run.now)
                 return .done

@@ -45,6 +45,7 @@ extension Appliance {
                         "api_key.revoked", by: actor, on: "api_key:\(id)",
                         meta: [JSON.Member("owner", .string("user:\(key.userID)"))]),
                     at: now)
+                try self.forgetLater(key, db, at: now)
             }
             return key
         }

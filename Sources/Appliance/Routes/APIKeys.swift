@@ -149,6 +149,7 @@ extension Appliance {
             if try db.apiKeys.revoke(key.id, at: now) {
                 try db.audit.append(
                     origin.event("api_key.revoked", by: actor, on: "api_key:\(key.id)"), at: now)
+                try self.forgetLater(key, db, at: now)
             }
             // As it is now: it may have been rotated since it was read, or gone with its owner.
             return try db.apiKeys.find(key.id) ?? key

@@ -66,7 +66,7 @@ extension Customer {
     mutating func endHold(of reservation: Reservation) {
         account.editIfThere(reservation.metric) { $0.endHold(reservation.amount) }
         guard let key = reservation.keyID else { return }
-        edit(key) { ledger in
+        editIfThere(key) { ledger in
             ledger.editIfThere(reservation.metric) { $0.endHold(reservation.amount) }
         }
     }

@@ -10,7 +10,7 @@ package struct Customer: Equatable, Sendable {
     /// Nil: no active plan.
     package var standing: Standing?
     package internal(set) var account = Ledger()
-    /// Of keys that have limits of their own.
+    /// Of keys that have limits of their own; those of a revoked one go (`forget`).
     package internal(set) var keys: [APIKeyID: Ledger] = [:]
     package internal(set) var reservations = ReservationTable()
     package internal(set) var leases = LeaseTable()
@@ -55,20 +55,23 @@ package struct Customer: Equatable, Sendable {
         review.begin()
         for booking in bookings {
             let rules = booking.owner == nil ? standing?.rules : key?.rules
-            edit(booking.owner) { ledger in
+            // The journal has what was forgotten with its key.
+            var undone = booking.undone
+            editIfThere(booking.owner) { ledger in
                 ledger.editIfThere(booking.metric) { meter in
-                    review.add(meter.giveBack(booking))
+                    undone = meter.giveBack(booking)
                     guard let rules = rules?.rules(for: booking.metric) else { return }
                     meter.giveBackRates(booking.cost, rules)
                 }
             }
+            review.add(undone)
         }
         if let resource = demand.resource { remove(resource) }
     }
 
     /// Remembers where a booking was journalled, so that the next of its hour finds it at once.
     package mutating func setPlace(_ place: Int64, of booking: Booking) {
-        edit(booking.owner) { ledger in
+        editIfThere(booking.owner) { ledger in
             ledger.editIfThere(booking.metric) {
                 $0.setPlace(place, hourIndex: booking.hourIndex)
             }
@@ -109,9 +112,29 @@ package struct Customer: Equatable, Sendable {
         stocks[resource] = count
     }
 
-    /// The account's ledger, or that of a key.
+    /// The account's ledger, or that of a key, which is made where there is none.
     package mutating func edit(_ key: APIKeyID?, _ body: (inout Ledger) -> Void) {
         if let key { body(&keys[key, default: Ledger()]) } else { body(&account) }
+    }
+
+    mutating func editIfThere(_ key: APIKeyID?, _ body: (inout Ledger) -> Void) {
+        guard let key else { return body(&account) }
+        if let index = keys.index(forKey: key) { body(&keys.values[index]) }
+    }
+
+    // MARK: Keys that were revoked
+
+    /// When the last live reservation of a key ends. Until then it may give back into its ledger.
+    package func lastHold(of key: APIKeyID, at now: Timestamp) -> Timestamp? {
+        let end = reservations.live.last { $0.keyID == key }?.expiresAt
+        return end.flatMap { now < $0 ? $0 : nil }
+    }
+
+    /// Nobody can ask with this key any more: what was counted of it bounds nothing. Not while
+    /// something of it is held.
+    package mutating func forget(_ key: APIKeyID, at now: Timestamp) {
+        advance(to: now)
+        if lastHold(of: key, at: now) == nil { keys[key] = nil }
     }
 }
 

@@ -128,6 +128,44 @@ struct SharedLimitTests {
         }
     }
 
+    @Test("What was counted of a revoked key goes from the state that all share")
+    func revokedKey() async throws {
+        try await SharedNode.site { site in
+            try await site.run(2) { nodes in
+                let ann = try await nodes[0].customer([("requests_per_month", 10)])
+                let appliance = nodes[0].appliance
+                let now = appliance.clock.now()
+                var random = SystemRandomNumberGenerator()
+                let limits = try Limits(
+                    json: .object([JSON.Member("requests_per_month", .integer(3))]))
+                let key = APIKey(
+                    id: ID(at: now, using: &random), userID: ann, name: "k", publicID: "\(ann)",
+                    lastFour: "last", secretHash: [1], scopes: Scopes(words: "gate"),
+                    limits: limits, createdAt: now)
+                try await appliance.store.write { db throws(Problem) in
+                    try db.apiKeys.insert(key)
+                }
+                var review = Review()
+                _ = try await nodes[1].gatekeeper.admit(
+                    ann, Demand(metric: "requests", cost: 2),
+                    key: Customer.KeyRules(id: key.id, rules: Ruleset(limits)), at: now, &review)
+                func known() async throws -> [APIKeyID] {
+                    try await nodes[1].gatekeeper.look(ann, at: now) { customer, _ in
+                        Array(customer.keys.keys)
+                    }
+                }
+                #expect(try await known() == [key.id])
+                let outcome = try await appliance.forgetKey(
+                    JobRun(
+                        id: ID(at: now, using: &random), payload: ForgottenKey(key),
+                        createdAt: now, attempt: 1, now: now))
+                #expect(outcome == .done)
+                #expect(try await known() == [])
+                #expect(try await nodes[1].used(ann) == 2)
+            }
+        }
+    }
+
     @Test("A plan that has changed holds on each node that hears of it")
     func plans() async throws {
         try await SharedNode.site { site in

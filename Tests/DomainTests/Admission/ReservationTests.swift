@@ -227,6 +227,32 @@ struct ReservationTests {
         #expect(customer.reserve(hold(1000, 1), at: Self.now + .seconds(60)).isGranted)
     }
 
+    @Test("A key is forgotten once nothing of it is held, and nothing brings it back")
+    func forgotten() throws {
+        var customer = Customer(standing: try Standing(json: #"{"a_per_day":10}"#))
+        let rules = Customer.KeyRules(id: key, rules: try Ruleset(json: #"{"a_per_day":9}"#))
+        var review = Review()
+        #expect(
+            customer.admit(Demand(metric: "a", cost: 2), key: rules, at: Self.now, &review)
+                .isGranted)
+        let bookings = review.bookings
+        #expect(customer.reserve(hold(0, 3, key: key), key: rules, at: Self.now).isGranted)
+        let end = Self.now + .seconds(60)
+        #expect(customer.lastHold(of: key, at: Self.now) == end)
+        customer.forget(key, at: Self.now)
+        #expect(customer.keys[key]?.tally("a")?.counter(.day, at: Self.now).used == 2)
+        // The hold gives itself back before the key goes.
+        #expect(customer.lastHold(of: key, at: end) == nil)
+        customer.forget(key, at: end)
+        #expect(customer.keys.isEmpty && shown(customer, at: end) == [2])
+        // Late as it is, the journal is told of all that it has.
+        customer.giveBack(Demand(metric: "a", cost: 2), key: rules, bookings, &review)
+        #expect(review.bookings.map(\.cost) == [-2, -2])
+        #expect(review.bookings.map(\.owner) == [nil, key])
+        for booking in bookings { customer.setPlace(7, of: booking) }
+        #expect(customer.keys.isEmpty && shown(customer, at: end) == [0])
+    }
+
     @Test(
         "However holds end, used and held never pass a bound by 1, in any window",
         arguments: [UInt64](1...25))

@@ -49,6 +49,32 @@ struct UsageContract {
         }
     }
 
+    @Test("What was counted of a key comes back until a minute after it was revoked")
+    func revoked() async throws {
+        try await withStore { db in
+            var sample = Sample()
+            let account = sample.account()
+            let key = sample.key(of: account.id)
+            let deltas = [
+                sample.delta(of: account.id, 4, "calls"),
+                sample.delta(of: account.id, 3, "calls", key: key.id),
+            ]
+            try await db.insert(account)
+            let now = sample.now
+            try await db.write { db throws(Problem) in
+                try db.apiKeys.insert(key)
+                try db.usage.add(deltas)
+                _ = try db.apiKeys.revoke(key.id, at: now - .milliseconds(59_999))
+            }
+            #expect(
+                try await Self.current(of: account, at: now, in: db)
+                    == deltas.flatMap(Self.entries))
+            let later = now + .milliseconds(1)
+            #expect(
+                try await Self.current(of: account, at: later, in: db) == Self.entries(deltas[0]))
+        }
+    }
+
     @Test("What is added without a batch is added each time")
     func again() async throws {
         try await withStore { db in

@@ -19,7 +19,7 @@ import { shortId, useMayChange } from "./Person.js";
 const tones = { queued: "accent", running: "accent", done: "ok", dead: "danger" };
 
 /** Kinds that no schedule begins; the others are named by theirs. */
-const unscheduled = ["send_mail"];
+const unscheduled = ["forget_key", "send_mail"];
 
 const members = [
   "id",
