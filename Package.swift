@@ -31,9 +31,10 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: house),
-        // What tests of every room use: a fake clock, seeded randomness, a folder of their own.
+        // What tests of every room use: a fake clock, seeded randomness, a folder of their own, a
+        // database.
         .target(
-            name: "Support", dependencies: ["Domain"], path: "Tests/Support",
+            name: "Support", dependencies: ["Domain", "Store"], path: "Tests/Support",
             swiftSettings: house),
         .testTarget(
             name: "DomainTests", dependencies: ["Domain", "Support"], swiftSettings: house),

@@ -132,7 +132,7 @@ struct OnceScenarios {
             configuration.store.url = url
             // Nobody is asked there.
             configuration.redis.url = isShared ? RedisURL("redis://127.0.0.1:1") : nil
-            if isShared { try TestNodes.seal(self.folder) }
+            if isShared { try NodeSite.seal(self.folder) }
             store = try configuration.openStore(serves: true)
             appliance = try Appliance(
                 configuration: configuration, store: store, clock: clock.wall,

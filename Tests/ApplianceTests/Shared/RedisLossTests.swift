@@ -25,7 +25,7 @@ struct RedisLossTests {
                     #expect(refusal?.retryAfter == .seconds(1))
                 }
                 try await site.redis.start()
-                for node in nodes { try await node.isOpen(after: former) }
+                for node in nodes { try await node.customers.isOpen(after: former) }
                 try await expectRest(40, of: ann, nodes)
             }
         }
@@ -40,7 +40,7 @@ struct RedisLossTests {
                 let former = nodes[0].customers.epoch.current.name
                 _ = try await nodes[0].customers.redis.send(RedisCommand("FLUSHALL"))
                 #expect(await nodes[1].ask(ann)?.code == .unavailable)
-                for node in nodes { try await node.isOpen(after: former) }
+                for node in nodes { try await node.customers.isOpen(after: former) }
                 try await expectRest(40, of: ann, nodes)
             }
         }
@@ -164,7 +164,7 @@ struct RedisLossTests {
                 let former = nodes[0].customers.epoch.current.name
                 _ = try await nodes[0].customers.redis.send(RedisCommand("FLUSHALL"))
                 // The dead node is waited for, as long as it may only be slow.
-                try await nodes[0].isOpen(after: former)
+                try await nodes[0].customers.isOpen(after: former)
                 for _ in 0..<5 { #expect(await nodes[0].ask(ann) == nil) }
                 try await SharedNode.run(site, folder: folder) { again async throws in
                     while again.customers.lines.owes(ann) {

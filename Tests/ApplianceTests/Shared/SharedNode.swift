@@ -14,47 +14,19 @@ struct SharedNode: Sendable {
 
     var gatekeeper: Gatekeeper { appliance.gatekeeper }
 
-    /// One PostgreSQL, one Redis, and who is on them.
-    struct Site: Sendable {
-        let url: String
-        let redis: RedisServer
-        var rates = "closed"
-
-        /// Runs `body` with some nodes; at its end they are gone as if they were killed.
-        func run(
-            _ count: Int, _ body: @Sendable ([SharedNode]) async throws -> Void
-        ) async throws {
-            try await grow([], to: count, body)
-        }
-
-        private func grow(
-            _ nodes: [SharedNode], to count: Int,
-            _ body: @Sendable ([SharedNode]) async throws -> Void
-        ) async throws {
-            guard nodes.count < count else { return try await body(nodes) }
-            try await SharedNode.run(self, folder: TemporaryFolder()) { node in
-                try await grow(nodes + [node], to: count, body)
-            }
-        }
-    }
-
-    static func site(_ body: (Site) async throws -> Void) async throws {
-        try await RedisServer.run { redis in
-            try await body(Site(url: PostgresDatabase.make(), redis: redis))
-        }
+    static func site(_ body: (NodeSite) async throws -> Void) async throws {
+        try await NodeSite.open(body)
     }
 
     static func run(
-        _ site: Site, folder: TemporaryFolder, _ body: (SharedNode) async throws -> Void
+        _ site: NodeSite, folder: TemporaryFolder, _ body: (SharedNode) async throws -> Void
     ) async throws {
         var configuration = Configuration()
         configuration.dataDirectory = folder.path
         configuration.auth.argon2Threads = 1
-        configuration.store.url = site.url
-        configuration.redis.url = RedisURL(site.redis.url)
+        site.configure(&configuration)
         configuration.redis.timeout = .seconds(2)
-        configuration.limits.ratesWithoutRedis = site.rates
-        try TestNodes.seal(folder)
+        try NodeSite.seal(folder)
         let name = try NodeName.kept(in: folder.path)
         let store = try PostgresStore(url: site.url, readerCount: 2, hold: .shared(name))
         defer { store.close() }
@@ -71,26 +43,9 @@ struct SharedNode: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for service in services { group.addTask { try await service.run() } }
             defer { group.cancelAll() }
-            try await node.isOpen()
+            try await customers.isOpen()
             try await body(node)
         }
-    }
-
-    /// Nothing announces it. An epoch that has ended is not waited for.
-    func isOpen(after former: String? = nil) async throws {
-        let end = ContinuousClock.now + .seconds(30)
-        while ContinuousClock.now < end {
-            let (name, stage) = customers.epoch.current
-            if case .open = stage, name != former, let server = customers.redis.server,
-                customers.epoch.name(on: server) != nil
-            {
-                return
-            }
-            try await Task.sleep(for: .milliseconds(5))
-        }
-        let server = customers.redis.server ?? "away"
-        throw TemporaryFolder.Failure(
-            what: "Redis is not in use in time: \(customers.epoch.current), \(server)")
     }
 
     func isAway() async throws {
@@ -166,6 +121,25 @@ struct SharedNode: Sendable {
             return nil
         } catch {
             return error
+        }
+    }
+}
+
+extension NodeSite {
+    /// Runs `body` with some nodes; at its end they are gone as if they were killed.
+    func run(
+        _ count: Int, _ body: @Sendable ([SharedNode]) async throws -> Void
+    ) async throws {
+        try await grow([], to: count, body)
+    }
+
+    private func grow(
+        _ nodes: [SharedNode], to count: Int,
+        _ body: @Sendable ([SharedNode]) async throws -> Void
+    ) async throws {
+        guard nodes.count < count else { return try await body(nodes) }
+        try await SharedNode.run(self, folder: TemporaryFolder()) { node in
+            try await grow(nodes + [node], to: count, body)
         }
     }
 }

@@ -1,4 +1,5 @@
 import Domain
+import Support
 import Synchronization
 import Testing
 
@@ -198,7 +199,7 @@ struct NodesTests {
 
     @Test("Nodes that start at once on an empty database make one schema")
     func migrating() async throws {
-        let url = try PostgresServer.makeDatabase("gatehouse_migrating")
+        let url = try PostgresDatabase.make()
         let nodes = try await withThrowingTaskGroup(of: PostgresStore.self) { group in
             for _ in 0..<4 { group.addTask { try PostgresStore(url: url, readerCount: 1) } }
             return try await group.reduce(into: []) { $0.append($1) }

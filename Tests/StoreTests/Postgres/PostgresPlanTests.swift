@@ -8,46 +8,6 @@ import Testing
 /// whether there is one.
 @Suite("Query plans of PostgreSQL", .enabled(if: Engine.wanted.contains(.postgres)))
 struct PostgresPlanTests {
-    /// Asks for the plan of each statement before it runs it.
-    private final class Recorder: Connection {
-        private let connection: PostgresConnection
-        var call = ""
-        private(set) var scans: Set<String> = []
-        private(set) var statements: Set<String> = []
-
-        init(_ connection: PostgresConnection) { self.connection = connection }
-
-        private func explain(_ sql: SQL) throws(Problem) {
-            statements.insert(sql.text)
-            let lines = try connection.rows("EXPLAIN (COSTS OFF) \(sql)") { row throws(Problem) in
-                try row.text()
-            }
-            for line in lines {
-                guard let found = line.firstRange(of: "Seq Scan on ") else { continue }
-                let table = line[found.upperBound...].prefix { $0 != " " }
-                scans.insert("\(call): \(table)")
-            }
-        }
-
-        func rows<Value>(
-            _ sql: SQL, _ decode: (inout Row) throws(Problem) -> Value
-        ) throws(Problem) -> [Value] {
-            try explain(sql)
-            return try connection.rows(sql, decode)
-        }
-
-        func execute(_ sql: SQL) throws(Problem) -> Int {
-            try explain(sql)
-            return try connection.execute(sql)
-        }
-
-        func execute(_ sql: SQL, each rows: [[SQL.Value]]) throws(Problem) {
-            try connection.execute(sql, each: rows)
-        }
-
-        func didEnqueue() {}
-    }
-
     /// Tables that are read from end to end, and why that is right.
     private static let exceptions = [
         "jobs.prune: schedules": "a handful of rows"
@@ -59,18 +19,23 @@ struct PostgresPlanTests {
             let connection = try PostgresConnection(PostgresOptions(url: lent.url))
             _ = try connection.beginWriting()
             try connection.run("SET LOCAL enable_seqscan = off")
-            let recorder = Recorder(connection)
-            for (name, body) in QueryCalls().all {
-                recorder.call = name
-                try body(recorder)
-            }
+            let recorder = PlanRecorder(connection)
+            try recorder.runAll()
             connection.rollBack()
             #expect(recorder.statements.count > 100)
+            let scans = Set(recorder.steps.compactMap(Self.scan))
             let excepted = Set(Self.exceptions.keys)
-            for scan in recorder.scans.subtracting(excepted).sorted() { Issue.record("\(scan)") }
-            for scan in excepted.subtracting(recorder.scans).sorted() {
+            for scan in scans.subtracting(excepted).sorted() { Issue.record("\(scan)") }
+            for scan in excepted.subtracting(scans).sorted() {
                 Issue.record("not needed any more: \(scan)")
             }
+        }
+    }
+
+    /// The call and the table, of a step that reads all of one.
+    private static func scan(_ step: PlanRecorder.Step) -> String? {
+        step.detail.firstRange(of: "Seq Scan on ").map { found in
+            "\(step.call): \(step.detail[found.upperBound...].prefix { $0 != " " })"
         }
     }
 }

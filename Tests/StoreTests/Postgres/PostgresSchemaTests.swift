@@ -1,4 +1,5 @@
 import Domain
+import Support
 import Testing
 
 @testable import Store
@@ -83,7 +84,7 @@ struct PostgresSchemaTests {
         "A database of another program is left alone",
         .enabled(if: Engine.wanted.contains(.postgres)))
     func foreign() async throws {
-        let url = try PostgresServer.makeDatabase("gatehouse_foreign")
+        let url = try PostgresDatabase.make()
         let connection = try PostgresConnection(PostgresOptions(url: url))
         try connection.run("CREATE TABLE users (id BIGINT)")
         #expect {
@@ -100,7 +101,7 @@ struct PostgresSchemaTests {
         "A newer schema is left alone, and an older one where migrating was not asked for",
         .enabled(if: Engine.wanted.contains(.postgres)))
     func versions() async throws {
-        let url = try PostgresServer.makeDatabase("gatehouse_versions")
+        let url = try PostgresDatabase.make()
         #expect {
             try PostgresStore(url: url, migrates: false).close()
         } throws: {

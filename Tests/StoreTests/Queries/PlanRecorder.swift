@@ -11,57 +11,89 @@ final class PlanRecorder: Connection {
         let detail: String
 
         var description: String { "\(call): \(detail)" }
-
-        /// A table or an index that is read from end to end, or a sort that no index spares. The
-        /// bound of a page (`id < cursor`) lets a plan call the walk over a whole table a search.
-        var isCostly: Bool {
-            detail.hasPrefix("SCAN ") || detail.contains("TEMP B-TREE")
-                || detail.hasSuffix("PRIMARY KEY (id<?)")
-                || detail.hasSuffix("PRIMARY KEY (rowid<?)")
-                || detail.hasSuffix("PRIMARY KEY (rowid>?)")
-        }
     }
 
-    private let connection: SQLiteConnection
+    typealias Explain = (SQL) throws(Problem) -> [String]
+
+    private let connection: any Connection
+    private let explain: Explain
     private(set) var steps: [Step] = []
     /// Statements that ran.
     private(set) var statements: Set<String> = []
-    var call = ""
+    private var call = ""
 
-    init(_ connection: SQLiteConnection) throws {
+    private init(_ connection: any Connection, _ explain: @escaping Explain) {
         self.connection = connection
+        self.explain = explain
+    }
+
+    convenience init(_ connection: SQLiteConnection) throws {
         // Shows the plans of what a statement sets off as well, such as a cascade.
         try connection.check(
             gatehouse_db_config(connection.handle, SQLITE_DBCONFIG_TRIGGER_EQP, 1))
+        self.init(connection) { sql throws(Problem) in
+            // Its columns: an id, the id of the step around it, one without use, the text (none
+            // where a cascade begins).
+            try connection.rows("EXPLAIN QUERY PLAN \(sql)") { row throws(Problem) in
+                for _ in 0..<3 { _ = try row.optionalInteger() }
+                return try row.optionalText()
+            }.compactMap { $0 }
+        }
     }
 
-    private func explain(_ sql: SQL) throws(Problem) {
-        statements.insert(sql.text)
-        // Its columns: an id, the id of the step around it, one without use, the text (none where
-        // a cascade begins).
-        let details = try connection.rows("EXPLAIN QUERY PLAN \(sql)") { row throws(Problem) in
-            for _ in 0..<3 { _ = try row.optionalInteger() }
-            return try row.optionalText()
+    convenience init(_ connection: PostgresConnection) {
+        self.init(connection) { sql throws(Problem) in
+            try connection.rows("EXPLAIN (COSTS OFF) \(sql)") { row throws(Problem) in
+                try row.text()
+            }
         }
-        steps += details.compactMap { $0 }.map { Step(call: call, detail: $0) }
+    }
+
+    /// Every call of the store's nouns.
+    func runAll() throws {
+        for (name, body) in QueryCalls().all {
+            call = name
+            try body(self)
+        }
+    }
+
+    private func record(_ sql: SQL) throws(Problem) {
+        statements.insert(sql.text)
+        steps += try explain(sql).map { Step(call: call, detail: $0) }
     }
 
     func rows<Value>(
         _ sql: SQL, _ decode: (inout Row) throws(Problem) -> Value
     ) throws(Problem) -> [Value] {
-        try explain(sql)
+        try record(sql)
         return try connection.rows(sql, decode)
     }
 
     func execute(_ sql: SQL) throws(Problem) -> Int {
-        try explain(sql)
+        try record(sql)
         return try connection.execute(sql)
     }
 
     func execute(_ sql: SQL, each rows: [[SQL.Value]]) throws(Problem) {
-        try explain(sql)
+        if let first = rows.first { try record(SQL(sql.text, first)) }
         try connection.execute(sql, each: rows)
     }
 
     func didEnqueue() {}
+}
+
+extension SQL {
+    /// A statement with one row of its values.
+    fileprivate init(_ text: String, _ values: [Value]) {
+        var rest = text[...]
+        var bound = StringInterpolation(literalCapacity: text.utf8.count, interpolationCount: 0)
+        for (index, value) in values.enumerated() {
+            guard let mark = rest.firstRange(of: "$\(index + 1)") else { break }
+            bound.appendLiteral(String(rest[..<mark.lowerBound]))
+            bound.appendInterpolation(value)
+            rest = rest[mark.upperBound...]
+        }
+        bound.appendLiteral(String(rest))
+        self.init(stringInterpolation: bound)
+    }
 }

@@ -1,4 +1,4 @@
-import Glibc
+import Support
 import Testing
 
 /// What keeps a store. Every test of the contract runs on both.
@@ -8,12 +8,7 @@ enum Engine: String, CaseIterable, Sendable {
     /// The engine that the running test is on.
     @TaskLocal static var current: Engine?
 
-    /// GATEHOUSE_TEST_ENGINES=sqlite spares a developer the server; nothing else does.
-    static var wanted: [Engine] {
-        guard let names = getenv("GATEHOUSE_TEST_ENGINES") else { return allCases }
-        let chosen = String(cString: names).split(separator: ",").map(String.init)
-        return allCases.filter { chosen.contains($0.rawValue) }
-    }
+    static var wanted: [Engine] { PostgresDatabase.isWanted ? allCases : [.sqlite] }
 }
 
 /// Runs each test of a suite, and the suite's `init` before it, on each engine in turn.

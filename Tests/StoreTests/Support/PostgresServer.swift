@@ -1,21 +1,16 @@
 import Domain
-import Glibc
+import Store
+import Support
 import Synchronization
 
-@testable import Store
-
-/// The PostgreSQL server beside the tests (tools/with-postgres), and databases on it.
+/// Databases for the tests of the store.
 ///
-/// A database is made once and lent to one test after another, with its rows gone: that takes two
+/// One is made once and lent to one test after another, with its rows gone: that takes two
 /// milliseconds, making one a hundred. There are only so many; who finds none waits.
 final class PostgresServer: Sendable {
     static let shared = PostgresServer()
 
-    struct Absent: Error, CustomStringConvertible {
-        let description =
-            "There is no PostgreSQL server for the tests. Run them through tools/with-postgres, "
-            + "or on SQLite alone with GATEHOUSE_TEST_ENGINES=sqlite."
-    }
+    typealias Absent = PostgresDatabase.Absent
 
     /// A database and a node that is on it.
     final class Lent: Sendable {
@@ -71,15 +66,15 @@ final class PostgresServer: Sendable {
     }
 
     private func next() async throws -> Lent {
-        _ = try Self.url()
-        let number = state.withLock { state -> Int? in
-            guard state.idle.isEmpty, state.made < Self.most else { return nil }
+        _ = try PostgresDatabase.server()
+        let makesOne = state.withLock { state in
+            guard state.idle.isEmpty, state.made < Self.most else { return false }
             state.made += 1
-            return state.made
+            return true
         }
-        if let number {
+        if makesOne {
             do {
-                return try Lent(url: try Self.makeDatabase("gatehouse_\(number)"))
+                return try Lent(url: PostgresDatabase.make())
             } catch {
                 abandon()
                 throw error
@@ -105,22 +100,5 @@ final class PostgresServer: Sendable {
             return state.waiting
         }
         for waiter in waiting { waiter.resume(returning: nil) }
-    }
-
-    // MARK: The server
-
-    /// Of the database that the server begins with.
-    static func url() throws -> String {
-        guard let url = getenv("GATEHOUSE_TEST_POSTGRES") else { throw Absent() }
-        return String(cString: url)
-    }
-
-    /// The URL of a database without anything in it.
-    static func makeDatabase(_ name: String) throws -> String {
-        let url = try url()
-        let connection = try PostgresConnection(PostgresOptions(url: url))
-        try connection.run(SQL(stringLiteral: "CREATE DATABASE \(name)"))
-        guard let slash = url.lastIndex(of: "/") else { throw Absent() }
-        return url[...slash] + name
     }
 }
