@@ -97,6 +97,7 @@ package struct Configuration: Sendable, Equatable {
         package var apiPerMinuteAddress = 12_000
         /// `closed` or `open`.
         package var ratesWithoutRedis = "closed"
+        package var localBlocks = true
     }
 
     package struct Mail: Sendable, Equatable {

@@ -215,6 +215,7 @@ extension ConfigurationKey {
         integer("limits.api_per_minute_user", 1...100_000_000, \.limits.apiPerMinuteUser),
         integer("limits.api_per_minute_address", 1...100_000_000, \.limits.apiPerMinuteAddress),
         choice("limits.rates_without_redis", ["closed", "open"], \.limits.ratesWithoutRedis),
+        bool("limits.local_blocks", \.limits.localBlocks),
     ]
 
     private static let usage: [ConfigurationKey] = [

@@ -17,7 +17,7 @@ extension Gatekeeper {
         if let redis, let clock {
             shared = SharedCustomers(
                 redis: redis, clock: clock, stored: stored, journal: journal,
-                customersMax: limits.customersInMemory,
+                customersMax: limits.customersInMemory, takesBlocks: limits.localBlocks,
                 decidesRatesAlone: limits.ratesWithoutRedis == "open", logger: logger,
                 didSettle: didSettle)
         }
@@ -34,6 +34,9 @@ extension Appliance {
         let registry = EpochRegistry(
             reach: { epoch throws(Problem) in try await nodes.reach(epoch) },
             allHaveReached: { epoch throws(Problem) in try await nodes.allHaveReached(epoch) })
-        return [SharedWatch(appliance: self, customers: customers, registry: registry)]
+        return [
+            SharedWatch(appliance: self, customers: customers, registry: registry),
+            BlockRecalls(customers: customers),
+        ]
     }
 }

@@ -57,12 +57,15 @@ final class Gatekeeper: Sendable {
         }
     }
 
-    /// Without an await: nil when the customer is not in memory.
+    /// Without an await: nil when the customer is not in memory, or when other nodes have a say.
     func decide(
         _ user: UserID, _ demand: Demand, key: Customer.KeyRules?, at now: Timestamp,
         _ review: inout Review
     ) -> Decision? {
-        customers.with(user) { record in
+        if let shared {
+            return shared.grant(user, demand, key: key, at: now, &review).map { _ in .granted }
+        }
+        return customers.with(user) { record in
             admit(user, demand, key: key, at: now, &record, &review)
         }
     }
@@ -122,8 +125,10 @@ final class Gatekeeper: Sendable {
         return try await current(user, at: now) { body(&$0, now) }.map { ($0, Acceptance.own) }
     }
 
+    /// What all nodes have granted: they are asked, and one that does not tell is a second late.
     func report(_ user: UserID, at now: Timestamp) async throws(Problem) -> UsageReport {
-        try await look(user, at: now) { $0.report(at: $1) }
+        _ = try await shared?.gather(user, isRefused: false)
+        return try await look(user, at: now) { $0.report(at: $1) }
     }
 
     /// Reads a customer as they are now.

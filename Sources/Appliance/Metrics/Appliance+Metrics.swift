@@ -95,6 +95,8 @@ extension Appliance {
                 [Measurement.Series(labels: [], value: .histogram(meter.roundTrips.counts))]),
             Measurement(.redisWaiting, redis.unanswered),
             Measurement(.redisDisagreements, gatekeeper.shared?.disagreements.current ?? 0),
+            Measurement(.blocks, gatekeeper.shared?.blocks.current ?? 0),
+            Measurement(.blockGrants, gatekeeper.shared?.blocks.grants.current ?? 0),
         ]
     }
 

@@ -111,6 +111,11 @@ extension Metric {
     static let redisDisagreements = counter(
         "gatehouse_redis_disagreements_total",
         "Decisions of the script in Redis that this program did not come to: none, or a fault.")
+    static let blocks = gauge(
+        "gatehouse_blocks", "Blocks of units that this daemon is lent, or asks for.")
+    static let blockGrants = counter(
+        "gatehouse_block_grants_total",
+        "Requests that were granted of a block, in memory: all others ask Redis.")
 
     static let nodes = gauge(
         "gatehouse_nodes",

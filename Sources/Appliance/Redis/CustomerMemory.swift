@@ -6,7 +6,8 @@ import Domain
 /// Each change is one script, so nothing comes between what it saw and what it writes. `admit` has
 /// the limits themselves decided there, in one trip whatever other nodes do; for all else a node
 /// decides on the state it has, and `replace` takes the outcome only if that is still the state.
-/// Nobody waits for a lock, and who dies leaves none behind.
+/// Nobody waits for a lock. Who has lost a few times asks for a turn, for which the others wait: it
+/// ends with the change, and without one in a moment.
 ///
 /// An epoch is named by the run id of one life of the server, and what else sets it apart behind a
 /// dot. State is kept under it, so what a server kept from an earlier life is never read. A version
@@ -21,6 +22,8 @@ struct CustomerMemory: Sendable {
         case stored(version: Int64)
         /// Somebody else was first; nothing was written.
         case changed(State)
+        /// It is somebody else's turn, for a moment.
+        case held
         case absent
         /// The moment is too far from the server's, which is this.
         case late(serverNow: Timestamp)
@@ -32,6 +35,8 @@ struct CustomerMemory: Sendable {
         case granted(before: State)
         /// Nothing was written, not even what time alone has changed.
         case refused(before: State)
+        /// It is somebody's turn who replaces the state, for a moment.
+        case held
         case absent
         case late(serverNow: Timestamp)
     }
@@ -42,6 +47,9 @@ struct CustomerMemory: Sendable {
 
     /// Longer than any window of a rate; a customer who is away longer is loaded again.
     private static let lifetime: Int64 = 24 * 3_600_000  // milliseconds
+    /// How long a turn lasts that its holder does not end: many round trips, and no long wait where
+    /// the holder has died.
+    private static let turn: Int64 = 50  // milliseconds
     /// A try that fails is one in which another node's went through.
     private static let triesMax = 4096
 
@@ -89,18 +97,24 @@ struct CustomerMemory: Sendable {
         return State(version: try Self.version(words[0]), bytes: bytes)
     }
 
-    /// - Parameter version: of the state that the bytes were made from.
+    /// - Parameters:
+    ///   - version: of the state that the bytes were made from.
+    ///   - turn: a name, of hexadecimal digits. When somebody else was first, the next turn is this
+    ///     one's: nobody changes the state until it has, or for a moment.
     func replace(
-        _ user: UserID, _ version: Int64, with bytes: [UInt8], at now: Timestamp, in epoch: String
+        _ user: UserID, _ version: Int64, with bytes: [UInt8], at now: Timestamp, in epoch: String,
+        turn: String? = nil
     ) async throws(RedisFailure) -> Replacing {
         let arguments = [
             Self.digits(now.milliseconds), Self.digits(lateness ?? -1),
-            Self.digits(Self.lifetime), Self.digits(version), bytes,
+            Self.digits(Self.lifetime), Self.digits(version), bytes, Array((turn ?? "").utf8),
+            Self.digits(Self.turn),
         ]
         let words = try await run(.replace, user, arguments, epoch)
         switch words.first?.text {
         case "stored": return .stored(version: version + 1)
         case "changed": return .changed(try Self.state(words.dropFirst()))
+        case "held": return .held
         case "absent": return .absent
         case "late": return .late(serverNow: try Self.moment(words.dropFirst()))
         default: throw Self.unexpected
@@ -135,6 +149,7 @@ struct CustomerMemory: Sendable {
         switch words.first?.text {
         case "granted": return .granted(before: try Self.state(words.dropFirst()))
         case "refused": return .refused(before: try Self.state(words.dropFirst()))
+        case "held": return .held
         case "absent": return .absent
         case "late": return .late(serverNow: try Self.moment(words.dropFirst()))
         case "wide":
@@ -155,6 +170,7 @@ struct CustomerMemory: Sendable {
         for _ in 0..<Self.triesMax {
             switch try await replace(user, before.version, with: after, at: now, in: epoch) {
             case .stored: return .granted(before: before)
+            case .held: return .held
             case .absent: return .absent
             case .late(let serverNow): return .late(serverNow: serverNow)
             case .changed(let state):

@@ -17,19 +17,28 @@ extension RedisScript {
         return {version}
         """)
 
-    /// ARGV: now, lateness or -1, lifetime, version, state.
+    /// ARGV: now, lateness or -1, lifetime, version, state, name of a turn or "", its milliseconds.
+    ///
+    /// `t` is whose turn it is, and until when.
     static let replace = RedisScript(
         """
-        local lateness = tonumber(ARGV[2])
-        if lateness >= 0 then
-          local time = redis.call('TIME')
-          local server = time[1] * 1000 + math.floor(time[2] / 1000)
-          if math.abs(server - ARGV[1]) > lateness then return {'late', server} end
-        end
-        local stored = redis.call('HMGET', KEYS[1], 'v', 's')
+        local time, lateness = redis.call('TIME'), tonumber(ARGV[2])
+        local server = time[1] * 1000 + math.floor(time[2] / 1000)
+        if lateness >= 0 and math.abs(server - ARGV[1]) > lateness then return {'late', server} end
+        local stored = redis.call('HMGET', KEYS[1], 'v', 's', 't')
         if not stored[1] then return {'absent'} end
-        if stored[1] ~= ARGV[4] then return {'changed', stored[1], stored[2]} end
+        if stored[3] then
+          local name, till = string.match(stored[3], '(%x+) (%d+)')
+          if name ~= ARGV[6] and server < tonumber(till) then return {'held'} end
+        end
+        if stored[1] ~= ARGV[4] then
+          if ARGV[6] ~= '' then
+            redis.call('HSET', KEYS[1], 't', ARGV[6] .. ' ' .. string.format('%d', server + ARGV[7]))
+          end
+          return {'changed', stored[1], stored[2]}
+        end
         redis.call('HSET', KEYS[1], 's', ARGV[5])
+        if stored[3] then redis.call('HDEL', KEYS[1], 't') end
         redis.call('HINCRBY', KEYS[1], 'v', 1)
         redis.call('PEXPIRE', KEYS[1], ARGV[3])
         return {'stored'}
@@ -43,13 +52,14 @@ extension RedisScript {
         """
         local now, lateness, lifetime, metric, cost, resource, stock, windows, most, plan, key, own
           = unpack(cmsgpack.unpack(ARGV[1]))
-        if lateness >= 0 then
-          local time = redis.call('TIME')
-          local server = time[1] * 1000 + math.floor(time[2] / 1000)
-          if math.abs(server - now) > lateness then return {'late', server} end
-        end
-        local stored = redis.call('HMGET', KEYS[1], 'v', 's')
+        local time = redis.call('TIME')
+        local server = time[1] * 1000 + math.floor(time[2] / 1000)
+        if lateness >= 0 and math.abs(server - now) > lateness then return {'late', server} end
+        local stored = redis.call('HMGET', KEYS[1], 'v', 's', 't')
         if not stored[1] then return {'absent'} end
+        if stored[3] and server < tonumber(string.match(stored[3], ' (%d+)')) then
+          return {'held'}
+        end
         local state = cmsgpack.unpack(stored[2])
         if state[1] ~= 1 then return {'wide'} end
         local refused = {'refused', stored[1], stored[2]}

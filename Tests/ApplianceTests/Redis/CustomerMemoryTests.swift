@@ -214,6 +214,47 @@ struct CustomerMemoryTests {
         }
     }
 
+    @Test("Who has lost asks for the next turn: nobody else has it, but for a moment at most")
+    func turns() async throws {
+        let standing = try Self.standing("{}")
+        try await SharedCustomer.run(nodes: 2) { shared in
+            let (first, other) = (shared.nodes[0], shared.nodes[1])
+            let (user, epoch) = (shared.user, shared.epoch)
+            let bytes = Customer(standing: standing).shared()
+            let created = try await first.create(user, bytes, in: epoch)
+            func asked() async throws -> CustomerMemory.Admission {
+                try await other.admit(
+                    user, Demand(metric: "a"), rules: standing.rules, at: Self.start, in: epoch)
+            }
+            func replaced(_ version: Int64, by turn: String?) async throws
+                -> CustomerMemory.Replacing
+            {
+                let node = turn == nil ? other : first
+                return try await node.replace(
+                    user, version, with: bytes, at: Self.start, in: epoch, turn: turn)
+            }
+            #expect(try await asked() == .granted(before: created))
+            guard case .changed(let state) = try await replaced(created.version, by: "a1") else {
+                Issue.record("nobody was first")
+                return
+            }
+            #expect(try await asked() == .held)
+            #expect(try await replaced(state.version, by: nil) == .held)
+            #expect(
+                try await replaced(state.version, by: "a1") == .stored(version: state.version + 1))
+            guard case .granted = try await asked() else {
+                Issue.record("the turn did not end")
+                return
+            }
+            // Its holder is not heard of again.
+            guard case .changed = try await replaced(state.version, by: "a2") else {
+                Issue.record("nobody was first")
+                return
+            }
+            while try await asked() == .held { try await Task.sleep(for: .milliseconds(5)) }
+        }
+    }
+
     @Test("Whoever is asked for nothing for a day is gone; another life of the server has nothing")
     func forgotten() async throws {
         let standing = try Self.standing("{}")

@@ -85,7 +85,7 @@ struct SharedCustomer: Sendable {
             let decision = customer.admit(demand, key: key, at: now, &review)
             #expect(decision != .granted)
             return Outcome(answer: .decision(decision), review: review, after: unchanged)
-        case .absent, .late: throw Unexpected(admission: admission)
+        case .absent, .held, .late: throw Unexpected(admission: admission)
         }
     }
 

@@ -39,7 +39,8 @@ struct SharedNode: Sendable {
         }
         let node = SharedNode(appliance: appliance, customers: customers)
         let services: [any Service] =
-            [customers.redis] + (appliance.cluster?.services ?? []) + appliance.sharing
+            [customers.redis] + (appliance.cluster?.services ?? [])
+            + appliance.sharing.filter { site.hears || !($0 is BlockRecalls) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             for service in services { group.addTask { try await service.run() } }
             defer { group.cancelAll() }

@@ -8,6 +8,9 @@ struct NodeSite: Sendable {
     let url: String
     let redis: RedisServer
     var rates = "closed"
+    var blocks = true
+    /// Whether nodes hear of each other by messages.
+    var hears = true
 
     static func open(
         url: String? = nil, _ body: (NodeSite) async throws -> Void
@@ -20,6 +23,7 @@ struct NodeSite: Sendable {
         configuration.store.url = url
         configuration.redis.url = RedisURL(redis.url)
         configuration.limits.ratesWithoutRedis = rates
+        configuration.limits.localBlocks = blocks
     }
 
     /// Puts the sealing key into the data directory of a node: one for all nodes of all tests.
@@ -39,7 +43,7 @@ extension SharedCustomers {
     /// Returns once customers are let in; nothing announces it. An epoch that has ended is not
     /// waited for.
     func isOpen(after former: String? = nil) async throws {
-        let end = ContinuousClock.now + .seconds(30)
+        let end = ContinuousClock.now + .seconds(60)
         while ContinuousClock.now < end {
             let (name, stage) = epoch.current
             if case .open = stage, name != former, let server = redis.server,

@@ -10,6 +10,8 @@ struct BatchRun {
     private var seen: SharedCustomers.Seen?
     /// Nobody can have changed `seen` before this batch began.
     private var isFresh = false
+    /// Under which the state is kept from others once this batch has lost to them a few times.
+    private var turn: String?
 
     init(user: UserID, batch: CustomerLines.Batch, customers: SharedCustomers) {
         self.user = user
@@ -20,7 +22,10 @@ struct BatchRun {
 
     mutating func toTheEnd() async throws(Problem) -> Acceptance {
         for attempt in 0..<SharedCustomers.triesMax {
-            try await pause(before: attempt)
+            if attempt == Self.patience {
+                var random = SystemRandomNumberGenerator()
+                turn = String(random.next(), radix: 16)
+            }
             if let acceptance = try await attempted() { return acceptance }
         }
         throw SharedCustomers.outrun
@@ -43,7 +48,8 @@ struct BatchRun {
         for correction in owed { correction.apply(to: &customer, at: now) }
         var hasChanged = !owed.isEmpty
         for step in batch.steps where step.run(&customer, now) { hasChanged = true }
-        guard hasChanged else {
+        // A turn ends with a change, be it none.
+        guard hasChanged || (turn != nil && isFresh) else {
             // What an old state refuses, the newest may grant.
             if isFresh { return Acceptance(epoch: epoch) }
             try await fetch(in: epoch, after: before)
@@ -58,7 +64,8 @@ struct BatchRun {
         let outcome: CustomerMemory.Replacing
         do throws(RedisFailure) {
             outcome = try await customers.memory.replace(
-                user, before.version, with: customer.shared(), at: now, in: before.epoch)
+                user, before.version, with: customer.shared(), at: now, in: before.epoch,
+                turn: turn)
         } catch {
             // The state may have been replaced, and its answer lost.
             if case .away = error {
@@ -77,6 +84,7 @@ struct BatchRun {
         case .changed(let state):
             seen = try customers.seen(state, in: before.epoch, after: nil)
             isFresh = true
+        case .held: try await SharedCustomers.untilTurn()
         case .absent: try await fetch(in: before.epoch, after: nil)
         case .late(let server): customers.clock.follow(server, roundTrip: .zero)
         }
@@ -107,16 +115,6 @@ struct BatchRun {
         }
     }
 
-    /// Losing a race now and then costs nothing. Who keeps losing steps aside for a moment of
-    /// random length, so that nodes that race each other do not meet again.
-    private func pause(before attempt: Int) async throws(Problem) {
-        guard attempt > 4 else { return }
-        var random = SystemRandomNumberGenerator()
-        let most = UInt64(min(attempt, 20)) * 200
-        do {
-            try await Task.sleep(for: .microseconds(random.next(upperBound: most)))
-        } catch {
-            throw SharedCustomers.outrun
-        }
-    }
+    /// Losing a race now and then costs nothing, and keeps nobody waiting.
+    private static let patience = 3
 }

@@ -144,6 +144,8 @@ final class CustomerLines: Sendable {
         owing.load(ordering: .relaxed) > 0 && state.withLock { $0.owed[user] != nil }
     }
 
+    var isOwing: Bool { owing.load(ordering: .relaxed) > 0 }
+
     var hasRoom: Bool { owing.load(ordering: .relaxed) < Self.owedMax }
 
     /// Some of those who are owed something.

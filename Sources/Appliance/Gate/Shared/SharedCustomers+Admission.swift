@@ -4,10 +4,27 @@ import Logging
 /// Plain demands: what the gate asks for.
 extension SharedCustomers {
     /// One question to Redis, beside those of other requests for the same customer.
-    private struct Question {
+    struct Question {
         let user: UserID
         let demand: Demand
         let key: Customer.KeyRules?
+
+        /// Where a block would be of which it can be granted.
+        var place: SharedBlocks.Place {
+            SharedBlocks.Place(user: user, metric: demand.metric, key: key)
+        }
+
+        /// What exists of a resource is counted in Redis alone.
+        var isOfUnits: Bool { demand.resource == nil && demand.cost > 0 }
+    }
+
+    /// Without an await, from a block that this node was lent. Nil: it has to be asked for.
+    func grant(
+        _ user: UserID, _ demand: Demand, key: Customer.KeyRules?, at now: Timestamp,
+        _ review: inout Review
+    ) -> Acceptance? {
+        let place = SharedBlocks.Place(user: user, metric: demand.metric, key: key)
+        return blocks.grant(place, demand, at: now, &review)
     }
 
     /// Takes the demand from every limit that applies, or throws the refusal and takes nothing.
@@ -16,6 +33,9 @@ extension SharedCustomers {
     ) async throws(Problem) -> Acceptance {
         let question = Question(user: user, demand: demand, key: key)
         for _ in 0..<Self.triesMax {
+            if let acceptance = grant(user, demand, key: key, at: clock.now, &review) {
+                return acceptance
+            }
             guard let standing = try await record(of: user).standing else {
                 throw Gatekeeper.problem(.unsubscribed, [], at: clock.now)
             }
@@ -41,10 +61,18 @@ extension SharedCustomers {
     ) async throws(Problem) -> Acceptance? {
         let (user, demand, key) = (question.user, question.demand, question.key)
         let epoch = try usableEpoch()
-        if lines.owes(user) { try await touch(user) }
+        guard !lines.owes(user) else {
+            try await touch(user)
+            return nil
+        }
         let now = clock.now
         // It may have run out since it was looked at; then it is looked at again.
         if let end = standing.expiresAt, now >= end { return nil }
+        if takesBlocks, question.isOfUnits,
+            case .leads(let former) = turn(of: question, standing)
+        {
+            return try await lent(question, after: former, &review)
+        }
         let outcome: CustomerMemory.Admission
         do throws(RedisFailure) {
             outcome = try await memory.admit(
@@ -53,6 +81,9 @@ extension SharedCustomers {
             throw problem(error)
         }
         switch outcome {
+        case .held:
+            try await Self.untilTurn()
+            return nil
         case .absent:
             try await touch(user)
             return nil
@@ -71,9 +102,14 @@ extension SharedCustomers {
             remember(Seen(epoch: epoch, version: before.version + 1, customer: after), of: user)
             return Acceptance(epoch: epoch)
         case .refused(let before):
-            let (decision, _) = try replayed(
+            let (decision, customer) = try replayed(
                 question, standing, before, in: epoch, at: now, &review)
             guard case .granted = decision else {
+                if case .refused(let refusal) = decision, refusal.reason.isOfUnits,
+                    !customer.blocks.isEmpty, try await gather(user, isRefused: true)
+                {
+                    return nil
+                }
                 throw Gatekeeper.problem(decision, review.states, at: now)
             }
             noteDisagreement("refused", decision)

@@ -38,6 +38,7 @@ final class SharedCustomers: Sendable {
         var alone: Customer?
         /// Of quotas; what was told before, the store knows.
         var told = QuotaNotes()
+        var pace = BlockPace()
 
         /// As far as this node knows.
         var customer: Customer? {
@@ -60,6 +61,11 @@ final class SharedCustomers: Sendable {
     let records: LiveCache<UserID, Record>
     let places: SharedPlaces
     let lines = CustomerLines()
+    let blocks: SharedBlocks
+    /// Whether this node may be lent some.
+    let takesBlocks: Bool
+    /// One task of this node asks the others for their blocks of a customer.
+    let gatherings = Turnstile.Row()
     let epoch = SharedEpoch()
     /// Whether rates alone are decided while Redis is away.
     let decidesRatesAlone: Bool
@@ -78,7 +84,7 @@ final class SharedCustomers: Sendable {
 
     init(
         redis: RedisClient, clock: SharedClock, stored: StoredCustomers, journal: Journal,
-        customersMax: Int, decidesRatesAlone: Bool, logger: Logger,
+        customersMax: Int, takesBlocks: Bool, decidesRatesAlone: Bool, logger: Logger,
         didSettle: @escaping @Sendable (UserID) -> Void
     ) {
         self.redis = redis
@@ -87,6 +93,8 @@ final class SharedCustomers: Sendable {
         self.stored = stored
         records = LiveCache(capacity: customersMax)
         places = SharedPlaces(journal: journal)
+        blocks = SharedBlocks(places: places)
+        self.takesBlocks = takesBlocks
         self.decidesRatesAlone = decidesRatesAlone
         self.logger = logger
         self.didSettle = didSettle
@@ -95,6 +103,16 @@ final class SharedCustomers: Sendable {
     /// How often a decision that meets another node's is begun again. Past it the customer is asked
     /// for faster than one node can follow, and the answer is 503.
     static let triesMax = 40
+
+    /// While another batch has the state for itself: random, so that those who wait do not meet.
+    static func untilTurn() async throws(Problem) {
+        var random = SystemRandomNumberGenerator()
+        do {
+            try await Task.sleep(for: .microseconds(random.next(upperBound: 4000) as UInt64))
+        } catch {
+            throw outrun
+        }
+    }
 
     // MARK: Changes
 
@@ -105,20 +123,24 @@ final class SharedCustomers: Sendable {
         undo: Correction? = nil
     ) async throws(Problem) -> Acceptance {
         for _ in 0..<Self.triesMax {
-            let answer = Latest<(Decision, Review, Timestamp)>()
+            let answer = Latest<(Decision, Review, Timestamp, Bool)>()
             let run: @Sendable (inout Customer, Timestamp) -> Bool = { customer, now in
                 var review = Review()
                 let decision = ask(&customer, &review, now)
-                answer.value = (decision, review, now)
+                answer.value = (decision, review, now, !customer.blocks.isEmpty)
                 return decision == .granted
             }
             let step = CustomerLines.Step(run: run, undo: undo)
             let acceptance = try await pass(user, step)
-            guard let (decision, found, now) = answer.value else { break }
+            guard let (decision, found, now, isLent) = answer.value else { break }
             review = found
             switch decision {
             case .granted: return acceptance
             case .stale: try await settle(user)
+            case .refused(let refusal) where isLent && refusal.reason.isOfUnits:
+                guard try await gather(user, isRefused: true) else {
+                    throw Gatekeeper.problem(decision, review.states, at: now)
+                }
             case .refused, .unsubscribed, .tooManyMetrics, .tooManyLive, .lost:
                 throw Gatekeeper.problem(decision, review.states, at: now)
             }
@@ -239,18 +261,23 @@ final class SharedCustomers: Sendable {
     }
 
     /// Read again rather than set: another node may have changed it since whoever tells us looked.
-    func standingChanged(of user: UserID) { records.invalidate(user) }
+    func standingChanged(of user: UserID) {
+        records.invalidate(user)
+        blocks.close(user)
+    }
 
     /// Of those on a plan; of all where there is none named.
     func standingsChanged(on slug: String? = nil) {
         records.updateAll { record in
             if slug == nil || record.standing?.planSlug == slug { record.isStandingKnown = false }
         }
+        blocks.closeAll()
     }
 
     /// The account is gone. A node that only hears of it finds nothing left in Redis.
     func forget(_ user: UserID) async {
         records.invalidate(user)
+        blocks.close(user)
         places.forget(user)
         guard let epoch = epoch.current.name else { return }
         do throws(RedisFailure) {
@@ -274,7 +301,7 @@ final class SharedCustomers: Sendable {
 
     /// Carries a step's last result from whoever leads to whom it belongs to.
     /// Unchecked, because a leader writes before it answers, and the waiter reads after.
-    private final class Latest<Value>: @unchecked Sendable {
+    final class Latest<Value>: @unchecked Sendable {
         var value: Value?
     }
 }

@@ -11,7 +11,9 @@ struct SharedWatch: Service {
     /// A longer round trip says little of the time: the former measurement stays.
     private static let roundTripMax: Duration = .milliseconds(200)
     /// Customers whose corrections are sent in one look.
-    private static let owedMax = 200
+    private static let owedMax = 256
+    /// At the end: enough for all blocks of a node.
+    private static let lastLooks = 16
 
     let appliance: Appliance
     let customers: SharedCustomers
@@ -30,7 +32,9 @@ struct SharedWatch: Service {
                 do { try await Task.sleep(for: pause) } catch { break }
             }
         }
-        await settle()
+        customers.blocks.closeAll()
+        customers.noteEndedBlocks()
+        for _ in 0..<Self.lastLooks where customers.lines.isOwing { await settle() }
     }
 
     /// Connected with a server whose epoch this node is not in.
@@ -80,6 +84,7 @@ struct SharedWatch: Service {
                 metadata: ["cause": "\(error.cause ?? error.detail)"])
             return false
         }
+        customers.noteEndedBlocks()
         await settle()
         return true
     }
@@ -87,9 +92,13 @@ struct SharedWatch: Service {
     /// Sends what is owed.
     private func settle() async {
         guard customers.redis.server != nil else { return }
-        for user in customers.lines.owed(atMost: Self.owedMax) {
-            // What cannot be sent stays owed.
-            do throws(Problem) { try await customers.touch(user) } catch {}
+        await withDiscardingTaskGroup { group in
+            for user in customers.lines.owed(atMost: Self.owedMax) {
+                group.addTask {
+                    // What cannot be sent stays owed.
+                    do throws(Problem) { try await customers.touch(user) } catch {}
+                }
+            }
         }
     }
 }
