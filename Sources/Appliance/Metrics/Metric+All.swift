@@ -187,7 +187,7 @@ extension Metric {
         + [storeCheckpoints, storeCheckpointAge, storeWALPages, storeWALSize, storeSize, diskFree]
         + [counterPlaces, counterFileSize, counterDegraded, foldBacklog]
         + [redisUp, redisConnections, redisCommands, redisRoundTrips, redisWaiting]
-        + [redisDisagreements, nodes]
+        + [redisDisagreements, blocks, blockGrants, nodes]
         + [
             jobs, mails, activeUsers, usage, spans, faults, backupTime, backups, drillTime,
             drillSuccess, drillDuration,

@@ -44,18 +44,21 @@ struct CustomerMemory: Sendable {
     private let redis: RedisClient
     /// Nil: moments are not compared with the server's clock.
     private let lateness: Int64?
+    /// How long a turn lasts that its holder does not end.
+    private let turn: Int64  // milliseconds
 
     /// Longer than any window of a rate; a customer who is away longer is loaded again.
     private static let lifetime: Int64 = 24 * 3_600_000  // milliseconds
-    /// How long a turn lasts that its holder does not end: many round trips, and no long wait where
-    /// the holder has died.
-    private static let turn: Int64 = 50  // milliseconds
     /// A try that fails is one in which another node's went through.
     private static let triesMax = 4096
 
-    init(redis: RedisClient, lateness: Int64? = RateLimiter.latenessMax) {
+    /// - Parameter turn: milliseconds; many round trips, and no long wait where a holder has died.
+    init(
+        redis: RedisClient, lateness: Int64? = RateLimiter.latenessMax, turn: Int64 = 50
+    ) {
         self.redis = redis
         self.lateness = lateness
+        self.turn = turn
     }
 
     // MARK: Any change
@@ -108,7 +111,7 @@ struct CustomerMemory: Sendable {
         let arguments = [
             Self.digits(now.milliseconds), Self.digits(lateness ?? -1),
             Self.digits(Self.lifetime), Self.digits(version), bytes, Array((turn ?? "").utf8),
-            Self.digits(Self.turn),
+            Self.digits(self.turn),
         ]
         let words = try await run(.replace, user, arguments, epoch)
         switch words.first?.text {

@@ -33,7 +33,8 @@ extension RedisScript {
         end
         if stored[1] ~= ARGV[4] then
           if ARGV[6] ~= '' then
-            redis.call('HSET', KEYS[1], 't', ARGV[6] .. ' ' .. string.format('%d', server + ARGV[7]))
+            local till = string.format('%d', server + ARGV[7])
+            redis.call('HSET', KEYS[1], 't', ARGV[6] .. ' ' .. till)
           end
           return {'changed', stored[1], stored[2]}
         end

@@ -218,9 +218,14 @@ struct CustomerMemoryTests {
     func turns() async throws {
         let standing = try Self.standing("{}")
         try await SharedCustomer.run(nodes: 2) { shared in
-            let (first, other) = (shared.nodes[0], shared.nodes[1])
+            let other = shared.nodes[1]
             let (user, epoch) = (shared.user, shared.epoch)
             let bytes = Customer(standing: standing).shared()
+            // Long enough for this machine to look, and for one that is gone.
+            let turns = [600_000, 50].map {
+                CustomerMemory(redis: shared.rigs[0].client, lateness: nil, turn: $0)
+            }
+            var first = turns[0]
             let created = try await first.create(user, bytes, in: epoch)
             func asked() async throws -> CustomerMemory.Admission {
                 try await other.admit(
@@ -247,6 +252,7 @@ struct CustomerMemoryTests {
                 return
             }
             // Its holder is not heard of again.
+            first = turns[1]
             guard case .changed = try await replaced(state.version, by: "a2") else {
                 Issue.record("nobody was first")
                 return
