@@ -11,6 +11,7 @@ import pytest
 from checks import eventually, ok, problem, together
 from cluster import Cluster
 from gatehouse import Server, new_email, run_command
+from test_metrics import scrape, value
 
 CLIENTS, LAST = 64, 1000
 
@@ -43,6 +44,25 @@ def test_of_64_clients_on_all_nodes_exactly_so_many_win_as_units_are_left(cluste
     eventually(lambda: cluster.folded(person.id) == 500 + LAST, what="PostgreSQL to have them all")
     for node in cluster.nodes:
         problem(node.post("/gate", key), 429, "quota_exceeded")
+
+
+def test_nodes_that_grant_in_memory_what_they_were_lent_grant_all_of_it_and_no_more(cluster):
+    person = cluster[0].customer({"requests_per_month": 6000, "requests_per_minute": 10**6})
+    key = cluster[0].make_key(person)["key"]
+    before = [granted_of_blocks(node) for node in cluster.nodes]
+
+    def race(_):
+        return Counter(cluster.through("POST", "/gate", key).status_code for _ in range(210))
+
+    assert sum(together(32, race), Counter()) == {200: 6000, 429: 720}
+    after = [granted_of_blocks(node) for node in cluster.nodes]
+    assert all(is_now > was + 500 for was, is_now in zip(before, after)), (before, after)
+    assert cluster.everywhere(lambda node: node.used(person)) == [6000] * 3
+    eventually(lambda: cluster.folded(person.id) == 6000, what="PostgreSQL to have them all")
+
+
+def granted_of_blocks(node):
+    return value(scrape(node).text, "gatehouse_block_grants_total")
 
 
 def test_a_rate_and_live_leases_are_one_on_all_nodes(cluster):

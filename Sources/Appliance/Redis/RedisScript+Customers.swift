@@ -47,8 +47,8 @@ extension RedisScript {
 
     /// `Customer.admit` once more, for one demand: what time alone changes, then a look at every
     /// limit, then a take from all. Whole numbers below 2^53 throughout, so that Lua's doubles are
-    /// exact; `AdmissionQuestion` and the state's format see to it. Of blocks it knows only how much
-    /// is lent.
+    /// exact; `AdmissionQuestion` and the state's format see to it. Of blocks it knows how much is
+    /// lent, and no more.
     static let admit = RedisScript(
         """
         local now, lateness, lifetime, metric, cost, resource, stock, windows, most, plan, key, own

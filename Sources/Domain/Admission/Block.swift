@@ -4,8 +4,8 @@ package typealias BlockID = ID<Block>
 /// itself.
 ///
 /// While it lives every decision of the others counts it as used. It ends by being settled, with
-/// what was spent of it, or by `Customer.endBlocks` after `expiresAt`: then all of it was spent, for
-/// nobody can say what a node did that was not heard of again.
+/// what was spent of it, or by `Customer.endBlocks` after `expiresAt`: then all of it was spent,
+/// since nobody can say what a node did that was not heard of again.
 package struct Block: Equatable, Sendable {
     package let id: BlockID
     /// The key it was taken for, when that key has limits of its own.
@@ -29,8 +29,8 @@ package struct Block: Equatable, Sendable {
         self.expiresAt = expiresAt
     }
 
-    /// Fewer units save no trip worth the bookkeeping. The most is a thousand demands of the largest
-    /// cost: a table of them is below 2^36, which no sum with counts below 2^53 notices.
+    /// Fewer units save no trip worth the bookkeeping. The most is a thousand demands of the
+    /// largest cost: a table of them is below 2^36, which no sum with counts below 2^53 notices.
     package static let amounts: ClosedRange<Int64> = 8...1_000_000_000
     /// Live ones of one customer: some nodes with some keys each.
     package static let perCustomerMax = 64

@@ -7,7 +7,7 @@
 /// block is settled, and not as of when it was spent.
 extension Customer {
     /// Lends what a node wants, or as much as a part of the room allows. Nil: nothing worth it, and
-    /// the state decides each demand by itself. Asked again under the same id, it is the same block.
+    /// the state decides each demand by itself. Asked again under one id, it is the same block.
     ///
     /// - Parameters:
     ///   - wanted: units, of `Block.amounts`; with fewer there is no block, and no more are lent.

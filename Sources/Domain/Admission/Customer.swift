@@ -1,8 +1,8 @@
 /// Everything that decides about one customer: a pure state machine, with time as an argument.
 ///
 /// Invariants: a demand is taken from every limit that applies or from none; the sum of what was
-/// granted, held and lent in a window never passes its bound; counts only grow within a window, except
-/// by `giveBack`.
+/// granted, held and lent in a window never passes its bound; counts only grow within a window,
+/// except by `giveBack`.
 ///
 /// Time acts only when it is asked for (`advance`): what has ended gives itself back before the
 /// next decision, without a timer.
@@ -131,9 +131,10 @@ package struct Customer: Equatable, Sendable {
     }
 
     /// Nobody can ask with this key any more: what was counted of it bounds nothing. Not while
-    /// something of it is held.
+    /// something of it is held or lent.
     package mutating func forget(_ key: APIKeyID, at now: Timestamp) {
-        advance(to: now)
+        endBlocks(at: now)
+        guard !blocks.contains(where: { $0.keyID == key }) else { return }
         if lastHold(of: key, at: now) == nil { keys[key] = nil }
     }
 }

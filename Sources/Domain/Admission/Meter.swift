@@ -46,7 +46,7 @@ package struct Meter: Equatable, Sendable {
     }
 
     /// By rules that are not known: none drains anything, since the latest moment that is. That is
-    /// too much for a while, and never too little. Rates that nothing was ever taken from have none.
+    /// too much for a while, and never too little. Rates of which nothing was ever taken have none.
     mutating func debitRates(_ cost: Int64, at now: Timestamp) {
         for period in Limit.RatePeriod.allCases where self[period] != RateLimiter() {
             var rate = self[period]
