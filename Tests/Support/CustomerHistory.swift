@@ -16,17 +16,24 @@ package struct CustomerHistory {
         /// A usage event.
         case add(Int64, metric: String, usedAt: Timestamp)
         case remove(resource: String)
+        case lend(Int64, metric: String, Customer.KeyRules?, BlockID, until: Timestamp)
+        case settle(Block, spent: Int64, usedAt: Timestamp, Customer.KeyRules?)
+        case endBlocks
+        case recall
     }
 
     package enum Answer: Equatable, Sendable {
         case decision(Decision)
         case done(Bool)
+        case lent(Block?)
     }
 
     /// How large numbers are.
     package enum Size: Sendable, CaseIterable {
         /// So that every limit is met often.
         case small
+        /// So that blocks are lent, and what is lent is often the last that there is.
+        case middle
         /// Up to what a limit can be.
         case huge
     }
@@ -37,13 +44,14 @@ package struct CustomerHistory {
     /// May change with an event.
     package private(set) var standing: Standing
     private let size: Size
-    private let keys: [Customer.KeyRules]
+    package let keys: [Customer.KeyRules]
     private var reservations: [Reservation] = []
     private var leases: [Lease] = []
     private var token: Int64 = 0
     private var grants: [Event] = []
+    private var blocks: [Block] = []
 
-    private static let metrics = ["a", "b", "c"]
+    package static let metrics = ["a", "b", "c"]
     private static let resources = ["x", "y"]
     /// Histories begin shortly before a window ends, months of leap years among them.
     private static let ends = [
@@ -112,6 +120,7 @@ package struct CustomerHistory {
     ) -> Int64 {
         switch size {
         case .small: random.int(small)
+        case .middle: random.int(4 * small.upperBound...12 * small.upperBound)
         // Any magnitude is as likely as any other.
         case .huge: min(JSON.integerMax, random.int(0...2) + (1 << random.int(0...53)))
         }
@@ -123,7 +132,7 @@ package struct CustomerHistory {
     package mutating func next() throws(Problem) -> Event {
         now = now + .milliseconds(random.turn())
         if random.chance(3) { standing = try Self.standing(size, &random) }
-        switch random.int(0...19) {
+        switch random.int(0...size.eventMax) {
         case 0...9: return admission()
         case 10, 11: return reservation()
         case 12, 13: return commit()
@@ -131,18 +140,23 @@ package struct CustomerHistory {
         case 15, 16: return lease()
         case 17: return leases.isEmpty ? lease() : leaseChange()
         case 18: return grants.isEmpty ? admission() : grants.removeLast()
-        default: return usage()
+        case 19: return usage()
+        case 20...23: return loan()
+        case 24, 25: return settlement()
+        default: return random.chance(70) ? .endBlocks : .recall
         }
     }
 
     /// What was granted can be given back, committed and released later.
     package mutating func note(_ event: Event, _ answer: Answer, _ bookings: [Booking]) {
+        if case .lent(let block?) = answer { blocks.append(block) }
         guard answer == .decision(.granted) else { return }
         switch event {
         case .admit(let demand, let key): grants = [.giveBack(demand, key, bookings)]
         case .reserve(let reservation, _): reservations.append(reservation)
         case .lease(let lease, _): leases.append(lease)
         case .giveBack, .commit, .release, .renew, .endLease, .add, .remove: break
+        case .lend, .settle, .endBlocks, .recall: break
         }
     }
 
@@ -185,6 +199,24 @@ package struct CustomerHistory {
         return random.chance(50) ? .renew(lease, until: end()) : .endLease(lease)
     }
 
+    private mutating func loan() -> Event {
+        .lend(
+            random.int(6...60), metric: random.pick(Self.metrics), pickKey(),
+            ID(at: now, using: &random),
+            until: now + .milliseconds(random.pick([300, 3000, 60_000, 3_600_000])))
+    }
+
+    /// Twice now and then, and too late.
+    private mutating func settlement() -> Event {
+        guard !blocks.isEmpty else { return loan() }
+        let block = recent(blocks)
+        let key = keys.first { $0.id == block.keyID }
+        return .settle(
+            block, spent: random.int(0...block.amount),
+            usedAt: block.createdAt + .milliseconds(random.pick([0, 300, 3000])),
+            random.chance(80) ? key : nil)
+    }
+
     private mutating func usage() -> Event {
         guard random.chance(60) else { return .remove(resource: random.pick(Self.resources)) }
         let cost = Self.number(1...9, size, &random)
@@ -204,7 +236,33 @@ package struct CustomerHistory {
     }
 }
 
+extension CustomerHistory.Size {
+    /// Limits of a few units are too small for blocks.
+    fileprivate var eventMax: Int64 {
+        switch self {
+        case .small: 19
+        case .middle, .huge: 26
+        }
+    }
+}
+
 extension Customer {
+    /// The largest demand that would be granted now; `Demand.costMax` where there are larger ones.
+    package func most(
+        of metric: String, key: Customer.KeyRules? = nil, at now: Timestamp
+    ) -> Int64 {
+        var review = Review()
+        var (most, over) = (Int64(0), Demand.costMax)
+        while over - most > 1 {
+            let cost = (most + over) / 2
+            var copy = self
+            let demand = Demand(metric: metric, cost: cost)
+            let isGranted = copy.admit(demand, key: key, at: now, &review) == .granted
+            if isGranted { most = cost } else { over = cost }
+        }
+        return over == Demand.costMax ? over : most
+    }
+
     /// Lives through one event; what was looked at and booked is in the review.
     package mutating func live(
         _ event: CustomerHistory.Event, at now: Timestamp, _ review: inout Review
@@ -232,6 +290,14 @@ extension Customer {
             return .done(true)
         case .remove(let resource):
             remove(resource)
+            return .done(true)
+        case .lend(let wanted, let metric, let key, let id, let end):
+            return .lent(lend(wanted, of: metric, key: key, id: id, at: now, until: end))
+        case .settle(let block, let spent, let then, let key):
+            return .done(settle(block.id, spent: spent, usedAt: then, key: key, at: now))
+        case .endBlocks: return .done(endBlocks(at: now))
+        case .recall:
+            recall(at: now)
             return .done(true)
         }
     }

@@ -51,7 +51,6 @@ extension Customer {
     /// - Parameters:
     ///   - then: a moment of the hour that it was spent in.
     ///   - key: the block's, when it has limits of its own still.
-    ///   - now: not before the last unit was spent.
     @discardableResult
     package mutating func settle(
         _ id: BlockID, spent: Int64, usedAt then: Timestamp, key: KeyRules?, at now: Timestamp

@@ -31,7 +31,7 @@ struct CustomerSharedTests {
         // All is there but keys that say nothing.
         #expect(moved.account == stayed.account && moved.leases == stayed.leases)
         #expect(moved.keys == stayed.keys.filter { !$0.value.meters.isEmpty })
-        #expect(moved.reservations == stayed.reservations)
+        #expect(moved.reservations == stayed.reservations && moved.blocks == stayed.blocks)
     }
 
     @Test("Bytes that were damaged are refused whole, or are a customer who can be asked")
@@ -39,7 +39,7 @@ struct CustomerSharedTests {
         var random = SplitMix64(seed: 20)
         var refused = 0
         for seed in UInt64(1)...60 {
-            let size: CustomerHistory.Size = random.chance(50) ? .huge : .small
+            let size = random.pick(CustomerHistory.Size.allCases)
             var history = try CustomerHistory(seed: seed, size: size)
             let whole = try Self.lived(&history, 60)
             for _ in 0..<200 {
