@@ -1,8 +1,8 @@
 /// Everything that decides about one customer: a pure state machine, with time as an argument.
 ///
 /// Invariants: a demand is taken from every limit that applies or from none; the sum of what was
-/// granted, held and lent in a window never passes its bound; counts only grow within a window,
-/// except by `giveBack`.
+/// granted, held and lent in a window never passes its bound; counts only grow within a window, except
+/// by `giveBack`.
 ///
 /// Time acts only when it is asked for (`advance`): what has ended gives itself back before the
 /// next decision, without a timer.
@@ -124,17 +124,19 @@ package struct Customer: Equatable, Sendable {
 
     // MARK: Keys that were revoked
 
-    /// When the last live reservation of a key ends. Until then it may give back into its ledger.
+    /// When the last live reservation or block of a key ends. Until then it may give back into its
+    /// ledger.
     package func lastHold(of key: APIKeyID, at now: Timestamp) -> Timestamp? {
-        let end = reservations.live.last { $0.keyID == key }?.expiresAt
-        return end.flatMap { now < $0 ? $0 : nil }
+        let held = reservations.live.last { $0.keyID == key }?.expiresAt
+        let lent = blocks.last { $0.keyID == key }?.expiresAt
+        return [held, lent].compactMap(\.self).max().flatMap { now < $0 ? $0 : nil }
     }
 
     /// Nobody can ask with this key any more: what was counted of it bounds nothing. Not while
-    /// something of it is held or lent.
+    /// something of it is held or lent; a block that has expired is counted first, for without its
+    /// ledger the state would be out of balance.
     package mutating func forget(_ key: APIKeyID, at now: Timestamp) {
         endBlocks(at: now)
-        guard !blocks.contains(where: { $0.keyID == key }) else { return }
         if lastHold(of: key, at: now) == nil { keys[key] = nil }
     }
 }

@@ -253,6 +253,26 @@ struct ReservationTests {
         #expect(customer.keys.isEmpty && shown(customer, at: end) == [0])
     }
 
+    @Test("A key is forgotten with its blocks counted, and what is left is a state to be read")
+    func forgottenWithBlocks() throws {
+        var customer = Customer(standing: try Standing(json: #"{"a_per_day":1000}"#))
+        let rules = Customer.KeyRules(id: key, rules: try Ruleset(json: #"{"a_per_day":900}"#))
+        var random = SplitMix64(seed: 6)
+        let end = Self.now + .seconds(3)
+        // Of a node that dies with it.
+        let block = customer.lend(
+            20, of: "a", key: rules, id: ID(at: Self.now, using: &random), at: Self.now, until: end)
+        #expect(block?.amount == 20)
+        #expect(customer.lastHold(of: key, at: Self.now) == end)
+        customer.forget(key, at: Self.now)
+        #expect(customer.keys[key] != nil)
+        customer.forget(key, at: Self.now + .seconds(60))
+        #expect(customer.keys.isEmpty && customer.used("a", .day, at: Self.now) == 20)
+        var read = Customer(standing: nil)
+        let isRead = read.adopt(customer.shared())
+        #expect(isRead)
+    }
+
     @Test(
         "However holds end, used and held never pass a bound by 1, in any window",
         arguments: [UInt64](1...25))
