@@ -92,6 +92,7 @@ struct ServeCommand: AsyncParsableCommand {
         var group = ServiceGroupConfiguration(
             services: [
                 Watchdog(notifier: notifier, store: store), StoreHold(store: store), reloader,
+                LargePages(),
             ] + services
                 + [Farewell(notifier: notifier, atMost: drainMost + .seconds(30))],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet(logger))
