@@ -42,11 +42,10 @@ package struct APIKey: Equatable, Sendable {
         self.createdAt = createdAt
     }
 
-    package func isLive(at now: Timestamp) -> Bool {
-        if let revokedAt, now >= revokedAt { return false }
-        if let expiresAt, now >= expiresAt { return false }
-        return true
-    }
+    /// The first moment at which it lives no more; nil: none is set.
+    package var endsAt: Timestamp? { [revokedAt, expiresAt].compactMap(\.self).min() }
+
+    package func isLive(at now: Timestamp) -> Bool { endsAt.map { now < $0 } ?? true }
 
     /// What was counted of a key that was revoked is forgotten so long after. Every node has heard
     /// of it after a second; what its last requests took has been answered, or given back, by then.
@@ -115,6 +114,13 @@ package struct APIKeyText: Sendable {
             text.dropFirst(Self.prefix.utf8.count + Self.publicIDLength).prefix(Self.secretLength))
     }
 
+    package var secretBytes: APIKeySecret {
+        var text = text
+        return text.withUTF8 { bytes in
+            APIKeySecret(bytes.dropFirst(Self.prefix.utf8.count + Self.publicIDLength))
+        }
+    }
+
     package static func hasPrefix(_ text: Substring) -> Bool {
         text.utf8.starts(with: prefix.utf8)
     }
@@ -131,4 +137,20 @@ package struct APIKeyText: Sendable {
     }
 
     package var lastFour: String { String(text.suffix(4)) }
+}
+
+/// The secret of a key that was found right, as a value of its own 32 bytes: a string's would lie
+/// elsewhere in memory, and each request of a customer who is in no cache would wait for them.
+package struct APIKeySecret: Sendable {
+    private var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+
+    fileprivate init(_ bytes: Slice<UnsafeBufferPointer<UInt8>>) {
+        withUnsafeMutableBytes(of: &words) { $0.copyBytes(from: bytes.prefix($0.count)) }
+    }
+
+    /// In a time that tells nothing about where they differ (security X1).
+    package static func == (a: APIKeySecret, b: APIKeySecret) -> Bool {
+        let (a, b) = (a.words, b.words)
+        return (a.0 ^ b.0) | (a.1 ^ b.1) | (a.2 ^ b.2) | (a.3 ^ b.3) == 0
+    }
 }

@@ -43,6 +43,21 @@ struct APIKeyTests {
         }
     }
 
+    @Test("A secret's bytes are those of the same secret and of no other")
+    func secretBytes() throws {
+        var random = SplitMix64(seed: 7)
+        let key = APIKeyText.random(using: &random)
+        #expect(try #require(APIKeyText(key.text)).secretBytes == key.secretBytes)
+        let body = Array(key.text.utf8.dropLast(6))
+        for place in (body.count - 32)..<body.count {
+            var changed = body
+            changed[place] = UInt8(ascii: changed[place] == UInt8(ascii: "0") ? "1" : "0")
+            changed += Base62.sixDigits(CRC32.checksum(changed))
+            let other = try #require(APIKeyText(String(decoding: changed, as: UTF8.self)))
+            #expect(!(other.secretBytes == key.secretBytes))
+        }
+    }
+
     @Test("Two neighbours that changed places are refused")
     func swapped() {
         var random = SplitMix64(seed: 4)

@@ -22,8 +22,8 @@ final class Authenticator: Sendable {
     private struct LiveKey: Sendable {
         let loaded: LoadedKey
         var notedUse: Timestamp
-        /// The key that was right, as a verified token is remembered: its secret is hashed once.
-        var verified: String?
+        /// The secret that was right, as a verified token is remembered: it is hashed once.
+        var verified: APIKeySecret?
     }
 
     /// What happened in memory and the store has yet to learn.
@@ -266,8 +266,7 @@ final class Authenticator: Sendable {
             return .cold(.key(publicID: presented.publicID))
         }
         let loaded = live.loaded
-        guard holds(presented, live), loaded.presented.key.isLive(at: now),
-            loaded.presented.until.map({ now < $0 }) ?? true
+        guard holds(presented, live), loaded.endsAt.map({ now < $0 }) ?? true
         else { return .refused(Self.refused) }
         let user = loaded.presented.key.userID
         guard let snapshot = accounts.with(user, { $0 }) else { return .cold(.account(user)) }
@@ -285,10 +284,10 @@ final class Authenticator: Sendable {
     }
 
     private func holds(_ presented: APIKeyText, _ live: LiveKey) -> Bool {
-        if let known = live.verified { return ConstantTime.areEqual(presented.text, known) }
+        if let known = live.verified { return presented.secretBytes == known }
         let hash = Array(SHA256.hash(data: Array(presented.secret.utf8)))
         guard ConstantTime.areEqual(hash, live.loaded.presented.secretHash) else { return false }
-        keys.with(live.loaded.presented.publicID) { $0.verified = presented.text }
+        keys.with(live.loaded.presented.publicID) { $0.verified = presented.secretBytes }
         return true
     }
 

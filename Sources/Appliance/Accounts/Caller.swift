@@ -24,6 +24,9 @@ final class AccountSnapshot: Sendable {
 /// reference and not those of all its parts.
 final class LoadedKey: Sendable {
     let presented: APIKeys.Presented
+    /// The end of the key, or of a rotated secret's overlap; nil: none is set. Beside the rest, so
+    /// that to ask for it copies nothing of the key.
+    let endsAt: Timestamp?
     /// When the key has limits of its own.
     let rules: Customer.KeyRules?
 
@@ -31,6 +34,7 @@ final class LoadedKey: Sendable {
 
     init(_ presented: APIKeys.Presented) {
         self.presented = presented
+        endsAt = [presented.key.endsAt, presented.until].compactMap(\.self).min()
         let limits = presented.key.limits
         rules =
             limits.all.isEmpty
