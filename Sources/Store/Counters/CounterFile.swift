@@ -141,7 +141,7 @@ package final class CounterFile: @unchecked Sendable {
             let place = state.withLock({ take(&$0) })
         else { return nil }
         let slot = slot(place)
-        for write in CounterSlot.opening(key, generation: slot.generation &+ 1) ?? [] {
+        CounterSlot.open(key, generation: slot.generation &+ 1) { write in
             slot.store(write.value, at: write.word)
         }
         return place

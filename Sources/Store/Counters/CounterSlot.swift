@@ -36,15 +36,22 @@ enum CounterSlot {
 
     static func generation(about: UInt64) -> UInt8 { UInt8(truncatingIfNeeded: about) }
 
-    /// What makes a free place this key's, in this order, whatever stood there: after any number of
-    /// these stores the place reads as free or as the key's with nothing counted. The lanes go
-    /// first, and should an older one be seen beside the new header (a power cut can keep either),
-    /// its generation is not the header's. Nil for a metric that is too long.
-    static func opening(_ key: UsageDelta.Key, generation: UInt8) -> [Write]? {
-        guard let header = header(of: key, generation: generation) else { return nil }
-        return closing
-            + header.enumerated().map { Write(word: Word.about + $0.offset, value: $0.element) }
-            + [Write(word: Word.checksum, value: checksum(of: header))]
+    /// Stores what makes a free place this key's, in this order, whatever stood there: after any
+    /// number of these stores the place reads as free or as the key's with nothing counted. The
+    /// lanes go first, and should an older one be seen beside the new header (a power cut can keep
+    /// either), its generation is not the header's. Nothing for a metric that is too long.
+    ///
+    /// Without memory of its own: where each request is another customer's, each opens a place.
+    static func open(_ key: UsageDelta.Key, generation: UInt8, store: (Write) -> Void) {
+        guard key.metric.utf8.count <= metricBytesMax else { return }
+        withUnsafeTemporaryAllocation(of: UInt64.self, capacity: words - Word.about) { header in
+            fill(header, with: key, generation: generation)
+            for write in closing { store(write) }
+            for (at, value) in header.enumerated() {
+                store(Write(word: Word.about + at, value: value))
+            }
+            store(Write(word: Word.checksum, value: checksum(of: header)))
+        }
     }
 
     /// What makes a place free. The header stays, without its checksum: it holds the generation.
@@ -71,24 +78,24 @@ enum CounterSlot {
     }
 
     /// Words 3 … 15.
-    private static func header(of key: UsageDelta.Key, generation: UInt8) -> [UInt64]? {
-        let metric = Array(key.metric.utf8)
-        guard metric.count <= metricBytesMax else { return nil }
-        let about =
-            UInt64(generation) | UInt64(metric.count) << 8 | (key.key == nil ? 0 : 1) << 16
-        var header = [
-            about, UInt64(bitPattern: key.hour), key.user.high, key.user.low, key.key?.high ?? 0,
-            key.key?.low ?? 0,
-        ]
-        header += [UInt64](repeating: 0, count: words - Word.about - header.count)
-        for (at, byte) in metric.enumerated() {
+    private static func fill(
+        _ header: UnsafeMutableBufferPointer<UInt64>, with key: UsageDelta.Key, generation: UInt8
+    ) {
+        header.initialize(repeating: 0)
+        header[0] =
+            UInt64(generation) | UInt64(key.metric.utf8.count) << 8 | (key.key == nil ? 0 : 1) << 16
+        header[Word.hour - Word.about] = UInt64(bitPattern: key.hour)
+        header[Word.user - Word.about] = key.user.high
+        header[Word.user + 1 - Word.about] = key.user.low
+        header[Word.key - Word.about] = key.key?.high ?? 0
+        header[Word.key + 1 - Word.about] = key.key?.low ?? 0
+        for (at, byte) in key.metric.utf8.enumerated() {
             header[Word.metric - Word.about + at / 8] |= UInt64(byte) << UInt64(at % 8 * 8)
         }
-        return header
     }
 
     /// Never 0, which marks a free place.
-    static func checksum(of header: [UInt64]) -> UInt64 {
+    static func checksum(of header: some Sequence<UInt64>) -> UInt64 {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for word in header {
             for shift in stride(from: UInt64(0), to: 64, by: 8) {

@@ -37,3 +37,12 @@ extension UsageDelta.Key {
             hour: hour)
     }
 }
+
+extension CounterSlot {
+    /// The stores that open a place; nil for a metric that is too long.
+    static func opening(_ key: UsageDelta.Key, generation: UInt8) -> [Write]? {
+        var writes: [Write] = []
+        open(key, generation: generation) { writes.append($0) }
+        return writes.isEmpty ? nil : writes
+    }
+}
