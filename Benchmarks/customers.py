@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import random
 import sqlite3
 import string
@@ -14,21 +15,18 @@ DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 ROWS = 20_000  # of one statement
 DAY = 86_400_000
 
-# One request for each key, made when it is first needed; every key in its turn.
+# A request costs the load generator the same, however many keys there are: the keys are one text,
+# and each request is made anew.
 WRK = """
-local keys, made, at = {}, {}, 0
-for key in io.lines("KEYS") do
-    keys[#keys + 1] = key
-    if #keys == COUNT then break end
-end
+local file = io.open("KEYS")
+local keys = file:read(COUNT * LINE)
+file:close()
+local at = FIRST
+local head = "GET /api/v1/gate HTTP/1.1\\r\\nHost: 127.0.0.1\\r\\nX-API-Key: "
 request = function()
-    at = at % #keys + 1
-    local text = made[at]
-    if not text then
-        text = wrk.format("GET", "/api/v1/gate", { ["X-API-Key"] = keys[at] })
-        made[at] = text
-    end
-    return text
+    local from = at * LINE
+    at = (at + STEP) % COUNT
+    return head .. keys:sub(from + 1, from + LINE - 1) .. "\\r\\n\\r\\n"
 end
 """
 
@@ -63,11 +61,26 @@ def seed(data: Path, count: int) -> Path:
     return keys
 
 
-def script(keys: Path, count: int) -> Path:
-    """A wrk script that asks for the first `count` customers in turn."""
-    path = keys.parent / f"rotate-{count}.lua"
-    path.write_text(WRK.replace("KEYS", str(keys)).replace("COUNT", str(count)))
+def script(keys: Path, count: int, first: int = 0, step: int = 1) -> Path:
+    """A wrk script that asks for `count` customers in turn, from `first` on."""
+    path = keys.parent / f"rotate-{count}-{step}.lua"
+    with keys.open() as file:
+        line = len(file.readline())
+    text = WRK
+    for word, value in (
+        ("KEYS", keys), ("LINE", line), ("COUNT", count), ("FIRST", first), ("STEP", step)
+    ):  # fmt: skip
+        text = text.replace(word, str(value))
+    path.write_text(text)
     return path
+
+
+def stride(count: int) -> int:
+    """A step that comes to every customer and to no two in the order in which memory has them."""
+    step = int(count * 0.618)
+    while math.gcd(step, count) != 1:
+        step += 1
+    return step
 
 
 def secrets(number: int) -> tuple[str, str, str]:

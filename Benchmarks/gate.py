@@ -23,7 +23,7 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from customers import script, seed
+from customers import script, seed, stride
 
 ROOT = Path(__file__).parents[1]
 GATEHOUSE = ROOT / ".build/release/gatehouse"
@@ -49,6 +49,7 @@ class Case:
     p50: list[float] = field(default_factory=list)
     p99: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)  # microseconds of the server a request
+    generator: list[float] = field(default_factory=list)  # the same of wrk
 
 
 def start(*command: str | Path, **settings: str) -> subprocess.Popen:
@@ -95,11 +96,11 @@ def measure(case: Case, seconds: int) -> None:
     command = [*CLIENT, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency"]
     command += ["-H", case.header] if case.header else []
     command += ["-s", case.script] if case.script else []
-    before = cpu_seconds(case.server)
+    before, wrk = cpu_seconds(case.server), os.times()
     text = subprocess.run(
         [*command, case.url], capture_output=True, text=True, check=True
     ).stdout
-    used = cpu_seconds(case.server) - before
+    used, wrk_after = cpu_seconds(case.server) - before, os.times()
     if "Non-2xx" in text:
         sys.exit(f"{case.name}: {text}")
     count = int(re.search(r"(\d+) requests in", text)[1])
@@ -108,6 +109,9 @@ def measure(case: Case, seconds: int) -> None:
     case.p50.append(microseconds(re.search(r"(?m)^ +50% +(\S+)$", text)[1]))
     case.p99.append(microseconds(re.search(r"(?m)^ +99% +(\S+)$", text)[1]))
     case.cpu.append(used / count * 1e6)
+    own = wrk_after.children_user - wrk.children_user
+    own += wrk_after.children_system - wrk.children_system
+    case.generator.append(own / count * 1e6)
 
 
 def at_rate(case: Case, seconds: int) -> str:
@@ -199,21 +203,22 @@ def warm(url: str, keys: Path, count: int) -> float:
     """Until every customer was asked for once; seconds."""
     begin = time.monotonic()
     asked = 0
-    length = 5 + count // 10_000
     while asked < count:
         text = subprocess.run(
-            [*CLIENT, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{length}s",
-             "-s", str(script(keys, count)), url],
+            [*CLIENT, "wrk", "-t1", f"-c{CONNECTIONS}", "-d10s",
+             "-s", str(script(keys, count, asked)), url],
             capture_output=True, text=True, check=True,
         ).stdout  # fmt: skip
-        # Each run begins with the first key again: one that passes them all is enough.
-        asked = int(re.search(r"(\d+) requests in", text)[1])
+        # Those that were on their way at the end are asked for again.
+        asked += int(re.search(r"(\d+) requests in", text)[1]) - CONNECTIONS
     return time.monotonic() - begin
 
 
-def customers(counts: list[int], active: int, rounds: int, seconds: int) -> None:
+def customers(
+    counts: list[int], active: int, settle: int, rounds: int, seconds: int
+) -> None:
     """The gate with so many customers in memory, of whom `active` are asked for in turn."""
-    cases: list[tuple[int, Case, str]] = []
+    cases: list[tuple[Path, int, Case, str]] = []
     with tempfile.TemporaryDirectory() as folder:
         try:
             for number, count in enumerate(counts):
@@ -237,22 +242,28 @@ def customers(counts: list[int], active: int, rounds: int, seconds: int) -> None
                 before = memory(server)
                 took = warm(base, keys, count)
                 said = f"{before} before, {memory(server)} after all were asked for ({took:.0f} s)"
-                asked = script(keys, min(count, active or count))
-                cases.append((count, Case(f"{count:,}", base, server, "", str(asked)), said))
+                case = Case(f"{count:,}", base, server)
+                cases.append((keys, min(count, active or count), case, said))
+            time.sleep(settle)
             for _ in range(rounds):
-                for _, case, _ in cases:
+                for keys, asked, case, _ in cases:
+                    step = stride(asked)
+                    case.script = str(script(keys, asked, sum(case.counts) * step % asked, step))
                     measure(case, seconds)
-            print("| customers | requests/s (least to most) | CPU a request | p99 | memory |")
-            print("|---|---|---|---|---|")
-            for _, case, said in cases:
+            print(
+                "| customers | requests/s (least to most) | CPU a request | wrk's | p99 | memory |"
+            )
+            print("|---|---|---|---|---|---|")
+            for _, _, case, said in cases:
                 middle = statistics.median(case.rates)
                 print(
                     f"| {case.name} | {middle:,.0f} ({min(case.rates):,.0f} to"
                     f" {max(case.rates):,.0f}) | {statistics.median(case.cpu):.1f} µs"
+                    f" | {statistics.median(case.generator):.1f} µs"
                     f" | {statistics.median(case.p99) / 1000:.2f} ms | {said} |"
                 )
         finally:
-            for _, case, _ in cases:
+            for _, _, case, _ in cases:
                 case.server.kill()
                 case.server.wait()
 
@@ -339,6 +350,10 @@ if __name__ == "__main__":
         "--active", type=int, default=0, help="of whom so many are asked for (default: all)"
     )
     parser.add_argument(
+        "--settle", type=int, default=0,
+        help="seconds to wait until Linux has gathered large pages (0: measure at once)",
+    )  # fmt: skip
+    parser.add_argument(
         "--observed", action="store_true",
         help="instead: with metrics, traces and error reports, and without",
     )  # fmt: skip
@@ -355,7 +370,8 @@ if __name__ == "__main__":
         observed(arguments.rounds, arguments.seconds)
     elif arguments.customers:
         customers(
-            arguments.customers, arguments.active, arguments.rounds, arguments.seconds
-        )
+            arguments.customers, arguments.active, arguments.settle, arguments.rounds,
+            arguments.seconds,
+        )  # fmt: skip
     else:
         run(arguments.rounds, arguments.seconds)
