@@ -1,8 +1,8 @@
 /// Everything that decides about one customer: a pure state machine, with time as an argument.
 ///
 /// Invariants: a demand is taken from every limit that applies or from none; the sum of what was
-/// granted, held and lent in a window never passes its bound; counts only grow within a window, except
-/// by `giveBack`.
+/// granted, held and lent in a window never passes its bound; counts only grow within a window,
+/// except by `giveBack`.
 ///
 /// Time acts only when it is asked for (`advance`): what has ended gives itself back before the
 /// next decision, without a timer.
