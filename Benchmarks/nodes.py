@@ -109,7 +109,7 @@ def table(cases: list[Case]) -> None:
         )
 
 
-def run(most: int, rounds: int, seconds: int) -> None:
+def run(most: int, rounds: int, seconds: int, blocks: bool) -> None:
     url = os.environ.get("GATEHOUSE_TEST_POSTGRES")
     if url is None:
         sys.exit("Run it through tools/with-postgres.")
@@ -136,6 +136,7 @@ def run(most: int, rounds: int, seconds: int) -> None:
                     GATEHOUSE_REDIS_URL=f"redis://127.0.0.1:{REDIS_PORT}",
                     GATEHOUSE_AUTH_SEALING_KEYS_FILE=str(keys),
                     GATEHOUSE_SERVER_PUBLIC_URL=f"http://127.0.0.1:{FIRST_PORT}",
+                    GATEHOUSE_LIMITS_LOCAL_BLOCKS=str(blocks).lower(),
                 ))  # fmt: skip
                 started.append(nodes[-1])
                 wait_for(f"http://127.0.0.1:{FIRST_PORT + number}/readyz")
@@ -158,5 +159,8 @@ if __name__ == "__main__":
     parser.add_argument("--nodes", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument(
+        "--no-blocks", dest="blocks", action="store_false", help="every request asks Redis"
+    )
     arguments = parser.parse_args()
-    run(arguments.nodes, arguments.rounds, arguments.seconds)
+    run(arguments.nodes, arguments.rounds, arguments.seconds, arguments.blocks)
