@@ -6,7 +6,7 @@ import Synchronization
 /// decision under one short lock, loaded from the store when first asked for.
 ///
 /// Where several nodes share their customers, they are in Redis and not here (`SharedCustomers`):
-/// then `decide` finds nobody, and all that awaits asks there.
+/// then `decide` grants what this node was lent, and all that awaits asks there.
 final class Gatekeeper: Sendable {
     struct Record: Sendable {
         var customer: Customer

@@ -61,9 +61,8 @@ final class SharedBlocks: Sendable {
     enum Turn: Sendable {
         /// Ask to be lent the next block, and tell of the one before.
         case leads(after: Settlement?)
-        /// Somebody asks already.
+        /// Somebody asks already, or this node has as many blocks as it may.
         case follows
-        case isFull
     }
 
     private struct Entry {
@@ -147,8 +146,7 @@ final class SharedBlocks: Sendable {
         guard count.load(ordering: .relaxed) > 0 else { return nil }
         let now = ContinuousClock.now
         return stripe(place.user).entries.withLock { entries in
-            guard let at = entries[place.user]?.firstIndex(where: { $0.place.isSame(as: place) })
-            else { return nil }
+            guard let at = Self.index(of: place, in: entries) else { return nil }
             guard let former = entries[place.user]?[at].settlement(at: now) else {
                 return .follows
             }
@@ -159,11 +157,9 @@ final class SharedBlocks: Sendable {
 
     /// For who would have a block where there is none.
     func begin(_ place: Place) -> Turn {
-        guard count.load(ordering: .relaxed) < Self.countMax else { return .isFull }
+        guard count.load(ordering: .relaxed) < Self.countMax else { return .follows }
         return stripe(place.user).entries.withLock { entries in
-            if entries[place.user]?.contains(where: { $0.place.isSame(as: place) }) ?? false {
-                return .follows
-            }
+            guard Self.index(of: place, in: entries) == nil else { return .follows }
             entries[place.user, default: []].append(Entry(place: place))
             count.add(1, ordering: .relaxed)
             return .leads(after: nil)
@@ -174,8 +170,7 @@ final class SharedBlocks: Sendable {
     /// since.
     func install(_ loan: Loan?, at place: Place, since generation: UInt64) {
         stripe(place.user).entries.withLock { entries in
-            guard let at = entries[place.user]?.firstIndex(where: { $0.place.isSame(as: place) })
-            else { return }
+            guard let at = Self.index(of: place, in: entries) else { return }
             guard let loan else { return remove(at, of: place.user, &entries) }
             entries[place.user]?[at].loan = loan
             entries[place.user]?[at].isClosed = generation != self.generation
@@ -243,6 +238,10 @@ final class SharedBlocks: Sendable {
             }
             return taken
         }
+    }
+
+    private static func index(of place: Place, in entries: [UserID: [Entry]]) -> Int? {
+        entries[place.user]?.firstIndex { $0.place.isSame(as: place) }
     }
 
     private func remove(_ at: Int, of user: UserID, _ entries: inout [UserID: [Entry]]) {

@@ -9,9 +9,10 @@ import Synchronization
 /// version; `Customer` decides on it, on whichever node is asked. What a customer is entitled to
 /// (`Standing`) is not in it: each node has that from the store, and drops it when it has changed.
 /// A plain demand is decided by a script in Redis, in one round trip whatever other nodes do, and
-/// replayed here on the state that the script found. Everything else is a step that is run on the
-/// newest state known here; the result replaces that state, or another node was faster and it is
-/// run again.
+/// replayed here on the state that the script found, unless this node was lent units for it
+/// (`SharedBlocks`). Everything else is a step that is run on the newest state known here; the
+/// result replaces that state, or another node was faster and it is run again, after a few losses
+/// in a turn of its own.
 ///
 /// **What is true when.** The store has what is durable; each node's counter file has what that
 /// node granted and has not folded; Redis has nothing that cannot be made of those. A count is
