@@ -52,7 +52,7 @@ package struct Civil: Equatable, Sendable {
         }
     }
 
-    func write(into text: inout [UInt8]) {
+    func write(into text: inout ByteWriter) {
         text.append(digits: year, width: 4)
         text.append(UInt8(ascii: "-"))
         text.append(digits: month, width: 2)
@@ -64,19 +64,5 @@ package struct Civil: Equatable, Sendable {
     static func floor(_ value: Int64, _ divisor: Int64) -> Int64 {
         let quotient = value / divisor
         return value % divisor < 0 ? quotient - 1 : quotient
-    }
-}
-
-extension [UInt8] {
-    /// Appends a number of 0 or more with leading zeros up to `width`.
-    package mutating func append(digits value: Int64, width: Int) {
-        var divisor: Int64 = 1
-        for _ in 1..<width { divisor *= 10 }
-        // A number below 0 has no digits of its own here (a year before 0 in a far window).
-        let value = Swift.max(0, value)
-        while divisor > 0 {
-            append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / divisor % 10))
-            divisor /= 10
-        }
     }
 }

@@ -25,33 +25,36 @@ extension ID: Comparable {
 
 extension ID: CustomStringConvertible, LosslessStringConvertible {
     package var description: String {
-        String(unsafeUninitializedCapacity: 36) { text in
-            write(into: text)
-            return 36
+        String(unsafeUninitializedCapacity: Self.length) { text in
+            var writer = ByteWriter(UnsafeMutableRawBufferPointer(text))
+            writer.append(self)
+            return writer.count
         }
     }
 
-    /// The same 36 bytes, for answers that are written in a hurry.
-    package func write(into bytes: inout [UInt8]) {
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 36) { text in
-            write(into: text)
-            bytes.append(contentsOf: text)
-        }
-    }
+    /// Bytes of the description.
+    static var length: Int { 36 }
 
-    private func write(into text: UnsafeMutableBufferPointer<UInt8>) {
-        var at = 0
-        for byte in 0..<16 {
-            if byte == 4 || byte == 6 || byte == 8 || byte == 10 {
-                text[at] = UInt8(ascii: "-")
-                at += 1
-            }
-            let half = byte < 8 ? high : low
-            let value = UInt8(truncatingIfNeeded: half >> UInt64(56 - 8 * (byte % 8)))
-            text[at] = Hex.digit(value >> 4)
-            text[at + 1] = Hex.digit(value & 15)
-            at += 2
-        }
+    /// Four groups of eight digits; the two in the middle have a hyphen in theirs.
+    func write(to text: UnsafeMutableRawPointer) {
+        let groups = (
+            Hex.digits(of: UInt32(truncatingIfNeeded: high >> 32)),
+            Hex.digits(of: UInt32(truncatingIfNeeded: high)),
+            Hex.digits(of: UInt32(truncatingIfNeeded: low >> 32)),
+            Hex.digits(of: UInt32(truncatingIfNeeded: low))
+        )
+        text.storeBytes(of: groups.0, as: UInt64.self)
+        // The first four digits, and over what follows them the hyphen and the other four.
+        text.storeBytes(of: groups.1, toByteOffset: 9, as: UInt64.self)
+        text.storeBytes(of: groups.1 >> 32, toByteOffset: 14, as: UInt64.self)
+        text.storeBytes(of: groups.2, toByteOffset: 19, as: UInt64.self)
+        text.storeBytes(of: groups.2 >> 32, toByteOffset: 24, as: UInt64.self)
+        text.storeBytes(of: groups.3, toByteOffset: 28, as: UInt64.self)
+        let hyphen = UInt8(ascii: "-")
+        text.storeBytes(of: hyphen, toByteOffset: 8, as: UInt8.self)
+        text.storeBytes(of: hyphen, toByteOffset: 13, as: UInt8.self)
+        text.storeBytes(of: hyphen, toByteOffset: 18, as: UInt8.self)
+        text.storeBytes(of: hyphen, toByteOffset: 23, as: UInt8.self)
     }
 
     package init?(_ text: String) {
@@ -88,6 +91,18 @@ package enum Hex {
         case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
         default: nil
         }
+    }
+
+    /// The eight digits of a value, the first one in the lowest byte: the first in memory.
+    static func digits(of value: UInt32) -> UInt64 {
+        // One half byte in each byte,
+        var spread = UInt64(value)
+        spread = (spread | spread << 16) & 0x0000_FFFF_0000_FFFF
+        spread = (spread | spread << 8) & 0x00FF_00FF_00FF_00FF
+        spread = (spread | spread << 4) & 0x0F0F_0F0F_0F0F_0F0F
+        // and a 1 in those that are letters, which begin 39 places behind the digit after 9.
+        let letters = (spread + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        return (spread + letters * 39 + 0x3030_3030_3030_3030).byteSwapped
     }
 
     /// Nil for what is no hexadecimal of whole bytes.

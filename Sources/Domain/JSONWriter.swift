@@ -5,9 +5,6 @@ package struct JSONWriter: Sendable {
 
     package init(capacity: Int = 256) { bytes.reserveCapacity(capacity) }
 
-    /// Begins anew in the same memory.
-    package mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
-
     package mutating func object(_ body: (inout JSONWriter) -> Void) {
         bytes.append(UInt8(ascii: "{"))
         body(&self)
@@ -83,14 +80,14 @@ package struct JSONWriter: Sendable {
 
     package mutating func time(_ value: Timestamp) {
         bytes.append(UInt8(ascii: "\""))
-        value.write(into: &bytes)
+        bytes.append(atMost: Timestamp.length) { $0.append(value) }
         bytes.append(UInt8(ascii: "\""))
     }
 
     package mutating func id<Noun>(_ value: ID<Noun>?) {
         guard let value else { return null() }
         bytes.append(UInt8(ascii: "\""))
-        value.write(into: &bytes)
+        bytes.append(atMost: ID<Noun>.length) { $0.append(value) }
         bytes.append(UInt8(ascii: "\""))
     }
 
@@ -117,7 +114,7 @@ package struct JSONWriter: Sendable {
         bytes.append(UInt8(ascii: "\""))
     }
 
-    private static func needsEscape(_ byte: UInt8) -> Bool {
+    static func needsEscape(_ byte: UInt8) -> Bool {
         byte < 0x20 || byte == 0x7F || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
     }
 
@@ -132,17 +129,13 @@ package struct JSONWriter: Sendable {
         }
     }
 
-    /// A piece of JSON as it stands in the source, for answers that are written in a hurry: names
-    /// that nobody has to look through, in one copy.
-    package mutating func raw(_ encoded: StaticString) {
-        bytes.append(
-            contentsOf: UnsafeBufferPointer(
-                start: encoded.utf8Start, count: encoded.utf8CodeUnitCount))
-    }
-
+    /// A piece of JSON that is written already.
     package mutating func raw(_ encoded: String.UTF8View) { bytes.append(contentsOf: encoded) }
 
-    private mutating func append(_ value: Int64) { bytes.append(decimal: value) }
+    /// 64 bits have 19 digits and a sign at most.
+    private mutating func append(_ value: Int64) {
+        bytes.append(atMost: 20) { $0.append(decimal: value) }
+    }
 
     /// A comma, unless the value opens its array or object.
     private mutating func separate() {
@@ -150,33 +143,5 @@ package struct JSONWriter: Sendable {
             return
         }
         bytes.append(UInt8(ascii: ","))
-    }
-}
-
-extension [UInt8] {
-    /// Appends a number in decimal digits without making a string of it first.
-    package mutating func append(decimal value: Int64) {
-        if value < 0 { append(UInt8(ascii: "-")) }
-        append(digitsOf: value.magnitude, base: 10)
-    }
-
-    /// The same in the digits 0 to 9 and a to z.
-    package mutating func append(base36 value: UInt64) { append(digitsOf: value, base: 36) }
-
-    @inline(__always)
-    private mutating func append(digitsOf value: UInt64, base: UInt64) {
-        // From the last digit to the first; 64 bits have 20 of them at most.
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
-            var rest = value
-            var first = 20
-            repeat {
-                first -= 1
-                let (quotient, digit) = rest.quotientAndRemainder(dividingBy: base)
-                let zero = digit < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10
-                digits[first] = zero + UInt8(truncatingIfNeeded: digit)
-                rest = quotient
-            } while rest > 0
-            append(contentsOf: UnsafeBufferPointer(rebasing: digits[first...]))
-        }
     }
 }

@@ -40,14 +40,17 @@ extension Duration {
 extension Timestamp: CustomStringConvertible, LosslessStringConvertible {
     /// RFC 3339 in UTC with milliseconds: `2026-11-23T16:52:00.000Z`.
     package var description: String {
-        var text = [UInt8]()
-        text.reserveCapacity(24)
-        write(into: &text)
-        return String(decoding: text, as: UTF8.self)
+        String(unsafeUninitializedCapacity: Self.length) { text in
+            var writer = ByteWriter(UnsafeMutableRawBufferPointer(text))
+            write(into: &writer)
+            return writer.count
+        }
     }
 
-    /// The same 24 bytes, for answers that are written in a hurry.
-    package func write(into text: inout [UInt8]) {
+    /// Bytes of the description.
+    static let length = 24
+
+    func write(into text: inout ByteWriter) {
         let day = Civil.floor(milliseconds, Civil.millisecondsPerDay)
         let rest = milliseconds - day * Civil.millisecondsPerDay
         Civil(day: day).write(into: &text)

@@ -29,35 +29,38 @@ struct Identity: Sendable {
     }
 
     /// The same headers in the same order, as HTTP/1.1 writes them.
-    func write(into bytes: inout [UInt8]) {
-        bytes.append(contentsOf: "X-Gatehouse-User: ".utf8)
-        userID?.write(into: &bytes)
-        bytes.append(contentsOf: "\r\nX-Gatehouse-Key: ".utf8)
-        keyID?.write(into: &bytes)
-        bytes.append(contentsOf: "\r\nX-Gatehouse-Plan: ".utf8)
-        if let plan { bytes.append(contentsOf: plan.utf8) }
-        bytes.append(contentsOf: "\r\nX-Gatehouse-Role: ".utf8)
-        if let role { bytes.append(contentsOf: role.rawValue.utf8) }
-        bytes.append(contentsOf: "\r\nX-Gatehouse-Scopes: ".utf8)
+    func write(into bytes: inout ByteWriter) {
+        bytes.append("X-Gatehouse-User: ")
+        if let userID { bytes.append(userID) }
+        bytes.append("\r\nX-Gatehouse-Key: ")
+        if let keyID { bytes.append(keyID) }
+        bytes.append("\r\nX-Gatehouse-Plan: ")
+        if let plan { bytes.append(plan) }
+        bytes.append("\r\nX-Gatehouse-Role: ")
+        if let role { bytes.append(role.rawValue) }
+        bytes.append("\r\nX-Gatehouse-Scopes: ")
         for (index, scope) in scopes.all.enumerated() {
             if index > 0 { bytes.append(UInt8(ascii: " ")) }
-            bytes.append(contentsOf: scope.rawValue.utf8)
+            bytes.append(scope.rawValue)
         }
-        bytes.append(contentsOf: "\r\n".utf8)
+        bytes.append("\r\n")
     }
 
     /// The body of a grant.
-    func grant(_ states: [LimitState], into json: inout JSONWriter) {
-        json.raw(#"{"allowed":true,"user_id":"#)
-        json.id(userID)
-        json.raw(#","key_id":"#)
-        json.id(keyID)
-        json.raw(#","plan":"#)
-        if let plan { json.string(plan) } else { json.null() }
-        json.raw(#","scopes":"#)
-        json.array(scopes)
-        json.raw(#","limits":"#)
-        json.limitStates(states)
-        json.raw("}")
+    func grant(_ states: [LimitState], into json: inout ByteWriter) {
+        json.append(#"{"allowed":true,"user_id":"#)
+        json.append(quoted: userID)
+        json.append(#","key_id":"#)
+        json.append(quoted: keyID)
+        json.append(#","plan":"#)
+        if let plan { json.append(quoted: plan) } else { json.append("null") }
+        json.append(#","scopes":["#)
+        for (index, scope) in scopes.all.enumerated() {
+            if index > 0 { json.append(UInt8(ascii: ",")) }
+            json.append(quoted: scope.rawValue)
+        }
+        json.append(#"],"limits":"#)
+        json.append(states)
+        json.append(UInt8(ascii: "}"))
     }
 }

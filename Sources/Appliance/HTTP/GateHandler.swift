@@ -33,6 +33,8 @@ final class GateHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// Answers that the framework owes.
     private var answersDue = 0
     private var hasUnflushed = false
+    /// Since the last read was complete.
+    private var hasPassedOn = false
     // Used again for each request.
     private var review = Review()
     private var writer: GateAnswerWriter
@@ -66,22 +68,23 @@ final class GateHandler: ChannelDuplexHandler, RemovableChannelHandler {
             answersDue += 1
         case .body: passOnHeld(context)
         case .end:
-            if let taken = held {
-                if answer(taken.request, taken.head, context) {
-                    held = nil
-                    return
-                }
-                passOnHeld(context)
+            if let taken = held.take() {
+                if answer(taken.request, taken.head, context) { return }
+                passOn(taken.head, context)
             }
         }
+        hasPassedOn = true
         context.fireChannelRead(data)
     }
 
     private func passOnHeld(_ context: ChannelHandlerContext) {
-        guard let taken = held else { return }
-        held = nil
+        if let taken = held.take() { passOn(taken.head, context) }
+    }
+
+    private func passOn(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         answersDue += 1
-        context.fireChannelRead(wrapInboundOut(.head(taken.head)))
+        hasPassedOn = true
+        context.fireChannelRead(wrapInboundOut(.head(head)))
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -90,7 +93,11 @@ final class GateHandler: ChannelDuplexHandler, RemovableChannelHandler {
             hasUnflushed = false
             encoder?.flush()
         }
-        context.fireChannelReadComplete()
+        // Who was passed nothing has nothing to complete.
+        if hasPassedOn {
+            hasPassedOn = false
+            context.fireChannelReadComplete()
+        }
     }
 
     func write(
@@ -109,10 +116,10 @@ final class GateHandler: ChannelDuplexHandler, RemovableChannelHandler {
         guard let encoder else { return false }
         let now = appliance.clock.now()
         let span = request.traceparent == nil ? nil : span(of: request, head)
-        let peer = context.channel.remoteAddress
-        let decision = appliance.gate(
-            request.query, request.credential, at: now, &review
-        ) { appliance.clients.address(forwardedFor: request.forwardedFor, from: peer) }
+        let decision = appliance.gate(request.query, request.credential, at: now, &review) {
+            appliance.clients.address(
+                forwardedFor: request.forwardedFor, from: context.channel.remoteAddress)
+        }
         let buffer: ByteBuffer
         var status = 200
         switch decision {

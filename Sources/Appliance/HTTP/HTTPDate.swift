@@ -5,14 +5,14 @@ import Synchronization
 /// second.
 struct HTTPDate {
     private var second: Int64 = .min
-    private var text: [UInt8] = []
+    private var text = ""
 
-    mutating func write(_ now: Timestamp, into bytes: inout [UInt8]) {
+    mutating func text(at now: Timestamp) -> String {
         if now.seconds != second {
             second = now.seconds
-            text = Array("\(CalendarText.date(now)) GMT".utf8)
+            text = "\(CalendarText.date(now)) GMT"
         }
-        bytes.append(contentsOf: text)
+        return text
     }
 }
 
@@ -21,11 +21,7 @@ final class HTTPDates: Sendable {
     private let date = Mutex(HTTPDate())
 
     func text(at now: Timestamp) -> String {
-        date.withLock { date in
-            var bytes: [UInt8] = []
-            date.write(now, into: &bytes)
-            return String(decoding: bytes, as: UTF8.self)
-        }
+        date.withLock { $0.text(at: now) }
     }
 }
 

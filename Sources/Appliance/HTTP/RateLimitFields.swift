@@ -9,55 +9,55 @@ import HTTPTypes
 enum RateLimitFields {
     static func add(_ states: [LimitState], at now: Timestamp, to headers: inout HTTPFields) {
         guard !states.isEmpty else { return }
-        var policy: [UInt8] = []
-        var current: [UInt8] = []
-        writePolicy(states, into: &policy)
-        writeCurrent(states, at: now, into: &current)
-        headers.append(
-            HTTPField(name: .rateLimitPolicy, value: String(decoding: policy, as: UTF8.self)))
-        headers.append(
-            HTTPField(name: .rateLimit, value: String(decoding: current, as: UTF8.self)))
+        headers[.rateLimitPolicy] = text { writePolicy(states, into: &$0) }
+        headers[.rateLimit] = text { writeCurrent(states, at: now, into: &$0) }
+    }
+
+    private static func text(_ body: (inout ByteWriter) -> Void) -> String {
+        String(decoding: [UInt8].written(capacity: 256, body), as: UTF8.self)
     }
 
     /// Both header lines, as HTTP/1.1 writes them.
-    static func write(_ states: [LimitState], at now: Timestamp, into bytes: inout [UInt8]) {
+    static func write(_ states: [LimitState], at now: Timestamp, into bytes: inout ByteWriter) {
         guard !states.isEmpty else { return }
-        bytes.append(contentsOf: "RateLimit-Policy: ".utf8)
+        bytes.append("RateLimit-Policy: ")
         writePolicy(states, into: &bytes)
-        bytes.append(contentsOf: "\r\nRateLimit: ".utf8)
+        bytes.append("\r\nRateLimit: ")
         writeCurrent(states, at: now, into: &bytes)
-        bytes.append(contentsOf: "\r\n".utf8)
+        bytes.append("\r\n")
     }
 
-    private static func writePolicy(_ states: [LimitState], into bytes: inout [UInt8]) {
-        for (index, state) in states.enumerated() {
-            begin(index, state.name, into: &bytes)
-            bytes.append(contentsOf: ";q=".utf8)
-            bytes.append(decimal: bounded(state.allowed))
+    private static func writePolicy(_ states: [LimitState], into bytes: inout ByteWriter) {
+        let states = states.span
+        for index in states.indices {
+            begin(index, states[index].name, into: &bytes)
+            bytes.append(";q=")
+            bytes.append(decimal: bounded(states[index].allowed))
             // What has no window, such as live leases, has no such parameter.
-            guard state.windowSeconds > 0 else { continue }
-            bytes.append(contentsOf: ";w=".utf8)
-            bytes.append(decimal: state.windowSeconds)
+            guard states[index].windowSeconds > 0 else { continue }
+            bytes.append(";w=")
+            bytes.append(decimal: states[index].windowSeconds)
         }
     }
 
     private static func writeCurrent(
-        _ states: [LimitState], at now: Timestamp, into bytes: inout [UInt8]
+        _ states: [LimitState], at now: Timestamp, into bytes: inout ByteWriter
     ) {
-        for (index, state) in states.enumerated() {
-            begin(index, state.name, into: &bytes)
-            bytes.append(contentsOf: ";r=".utf8)
-            bytes.append(decimal: bounded(state.remaining))
-            bytes.append(contentsOf: ";t=".utf8)
-            let wait = max(0, state.resetsAt.milliseconds - now.milliseconds)
+        let states = states.span
+        for index in states.indices {
+            begin(index, states[index].name, into: &bytes)
+            bytes.append(";r=")
+            bytes.append(decimal: bounded(states[index].remaining))
+            bytes.append(";t=")
+            let wait = max(0, states[index].resetsAt.milliseconds - now.milliseconds)
             bytes.append(decimal: (wait + 999) / 1000)
         }
     }
 
-    private static func begin(_ index: Int, _ name: String, into bytes: inout [UInt8]) {
-        if index > 0 { bytes.append(contentsOf: ", ".utf8) }
+    private static func begin(_ index: Int, _ name: String, into bytes: inout ByteWriter) {
+        if index > 0 { bytes.append(", ") }
         bytes.append(UInt8(ascii: "\""))
-        bytes.append(contentsOf: name.utf8)
+        bytes.append(name)
         bytes.append(UInt8(ascii: "\""))
     }
 

@@ -3,13 +3,11 @@ import Domain
 /// Request ids: a random beginning for the process and a count. A valid one that came in is kept.
 final class RequestIDs: Sendable {
     private let prefix: String
-    private let prefixBytes: [UInt8]
     private let count = Counter()
 
     init() {
         var random = SystemRandomNumberGenerator()
         prefix = Base62.random(10, using: &random) + "-"
-        prefixBytes = Array(prefix.utf8)
     }
 
     func id(for incoming: String?) -> String {
@@ -18,12 +16,9 @@ final class RequestIDs: Sendable {
     }
 
     /// The same, as bytes, without a text made first.
-    func write(for incoming: String?, into bytes: inout [UInt8]) {
-        if let incoming, Self.isValid(incoming) {
-            bytes.append(contentsOf: incoming.utf8)
-            return
-        }
-        bytes.append(contentsOf: prefixBytes)
+    func write(for incoming: String?, into bytes: inout ByteWriter) {
+        if let incoming, Self.isValid(incoming) { return bytes.append(incoming) }
+        bytes.append(prefix)
         bytes.append(base36: count.next())
     }
 

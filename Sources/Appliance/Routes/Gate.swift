@@ -33,12 +33,13 @@ extension Appliance {
             switch decision {
             case .allowed(let caller):
                 let identity = Identity(caller)
-                var json = JSONWriter(capacity: 1024)
-                identity.grant(review.states, into: &json)
+                let body = [UInt8].written(capacity: 1024) {
+                    identity.grant(review.states, into: &$0)
+                }
                 var headers = SecurityFields.json
                 identity.add(to: &headers)
                 RateLimitFields.add(review.states, at: call.now, to: &headers)
-                return Answer(.ok, headers: headers, body: ByteBuffer(bytes: json.bytes))
+                return Answer(.ok, headers: headers, body: ByteBuffer(bytes: body))
             case .refused(let problem, let caller):
                 return failure(problem, caller, query: query, call)
             case .shared(_, let caller):
