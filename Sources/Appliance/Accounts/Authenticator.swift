@@ -24,6 +24,8 @@ final class Authenticator: Sendable {
         var notedUse: Timestamp
         /// The secret that was right, as a verified token is remembered: it is hashed once.
         var verified: APIKeySecret?
+        /// Where the account was found last.
+        var account: AccountSnapshot?
     }
 
     /// What happened in memory and the store has yet to learn.
@@ -39,7 +41,7 @@ final class Authenticator: Sendable {
     private let tokens: AccessTokens
     private let adminsNeedTOTP: Bool
     private let freshness: Freshness?
-    private let verified = LiveCache<TokenText, AccessToken>(capacity: tokensMax)
+    private let verified = LiveCache<VerifiedToken.Text, VerifiedToken>(capacity: tokensMax)
     private let sessions: LiveCache<SessionID, LiveSession>
     private let accounts: LiveCache<UserID, AccountSnapshot>
     private let keys: LiveCache<String, LiveKey>
@@ -58,7 +60,7 @@ final class Authenticator: Sendable {
         self.tokens = tokens
         self.adminsNeedTOTP = adminsNeedTOTP
         sessions = LiveCache(capacity: customersMax)
-        accounts = LiveCache(capacity: customersMax)
+        accounts = LiveCache(capacity: customersMax) { $0.letGo() }
         keys = LiveCache(capacity: customersMax)
     }
 
@@ -147,9 +149,11 @@ final class Authenticator: Sendable {
     // MARK: Access tokens
 
     private func tokenCaller(_ authorization: String, at now: Timestamp) -> Warm {
-        guard let token = verifiedToken(authorization, at: now), now < token.expiresAt else {
+        let text = VerifiedToken.Text(authorization)
+        guard let known = verifiedToken(text, at: now), now < known.token.expiresAt else {
             return .refused(Self.refused)
         }
+        let token = known.token
         let piece = Piece.session(token.sessionID, token.generation)
         let found: Found? = sessions.with(token.sessionID) { live in
             guard token.generation <= live.generationSeen else { return .outdated }
@@ -168,9 +172,11 @@ final class Authenticator: Sendable {
             return .cold(piece)
         case .live(let moment)?: signedInAt = moment
         }
-        guard let snapshot = accounts.with(token.userID, { $0 }) else {
-            return .cold(.account(token.userID))
-        }
+        guard
+            let snapshot = account(
+                token.userID, known.account,
+                { snapshot in verified.with(text) { $0.account = snapshot } })
+        else { return .cold(.account(token.userID)) }
         guard snapshot.account.isActive, snapshot.account.tokenVersion == token.tokenVersion
         else { return .refused(Self.refused) }
         return .known(
@@ -187,31 +193,12 @@ final class Authenticator: Sendable {
 
     /// A signature is checked once for each token. A key that is dropped from the ring takes effect
     /// here when the token expires, which is what the ring waits for before it drops a key.
-    private func verifiedToken(_ authorization: String, at now: Timestamp) -> AccessToken? {
-        let key = TokenText(authorization)
-        if let known = verified.with(key, { $0 }) { return known }
-        let text = String(Credential.token(in: authorization))
-        guard let token = tokens.verify(text, at: now) else { return nil }
-        verified.put(key, token)
-        return token
-    }
-
-    /// A token as it came, found by its end: that is its signature, and what differs from token to
-    /// token. To hash all 600 bytes takes longer than the rest of a warm look.
-    private struct TokenText: Hashable, Sendable {
-        private static let hashed = 32
-
-        private let text: String
-
-        init(_ text: String) { self.text = text }
-
-        func hash(into hasher: inout Hasher) {
-            var text = text
-            text.withUTF8 { utf8 in
-                let end = UnsafeRawBufferPointer(utf8).suffix(Self.hashed)
-                hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: end))
-            }
-        }
+    private func verifiedToken(_ text: VerifiedToken.Text, at now: Timestamp) -> VerifiedToken? {
+        if let known = verified.with(text, { $0 }) { return known }
+        guard let token = tokens.verify(text.token, at: now) else { return nil }
+        let fresh = VerifiedToken(token: token)
+        verified.put(text, fresh)
+        return fresh
     }
 
     /// - Parameter generation: one that the store does not know of, in an older copy of it, is
@@ -262,14 +249,21 @@ final class Authenticator: Sendable {
     ) -> Warm {
         // The checksum first: an invented key costs no look-up (security K2).
         guard let presented = APIKeyText(text) else { return .refused(Self.refused) }
-        guard let live = keys.with(presented.publicID, { $0 }) else {
-            return .cold(.key(publicID: presented.publicID))
+        let found = keys.with(presented.publicID) { live in
+            Prefetch.object(live.loaded, lines: 4)
+            Prefetch.object(live.account, lines: 3)
+            return live
         }
+        guard let live = found else { return .cold(.key(publicID: presented.publicID)) }
         let loaded = live.loaded
         guard holds(presented, live), loaded.endsAt.map({ now < $0 }) ?? true
         else { return .refused(Self.refused) }
         let user = loaded.presented.key.userID
-        guard let snapshot = accounts.with(user, { $0 }) else { return .cold(.account(user)) }
+        guard
+            let snapshot = account(
+                user, live.account,
+                { snapshot in keys.with(presented.publicID) { $0.account = snapshot } })
+        else { return .cold(.account(user)) }
         guard snapshot.account.isActive else { return .refused(Self.refused) }
         let networks = loaded.presented.key.allowedNetworks
         if !networks.isEmpty {
@@ -309,6 +303,25 @@ final class Authenticator: Sendable {
 
     // MARK: Accounts
 
+    /// Nil when it is not in memory.
+    ///
+    /// - Parameters:
+    ///   - last: where it was found last.
+    ///   - keep: called when it was found elsewhere.
+    private func account(
+        _ id: UserID, _ last: AccountSnapshot?, _ keep: (AccountSnapshot) -> Void
+    ) -> AccountSnapshot? {
+        if let last, last.isCurrent {
+            last.prefetch()
+            last.noteUse()
+            accounts.noteHit()
+            return last
+        }
+        guard let found = accounts.with(id, { $0 }) else { return nil }
+        keep(found)
+        return found
+    }
+
     /// Nil when there is no such account.
     func account(_ id: UserID) async throws(Problem) -> AccountSnapshot? {
         while true {
@@ -329,7 +342,7 @@ final class Authenticator: Sendable {
 
     // MARK: Changes, after their commit and before their answer
 
-    func forget(account id: UserID) { accounts.invalidate(id) }
+    func forget(account id: UserID) { accounts.remove(id)?.end() }
 
     func forget(sessions ids: [SessionID]) {
         for id in ids { sessions.invalidate(id) }
@@ -345,7 +358,7 @@ final class Authenticator: Sendable {
     /// What another process may have changed, whatever it was.
     func forgetAll() {
         sessions.removeAll()
-        accounts.removeAll()
+        accounts.removeAll { $0.end() }
         keys.removeAll()
     }
 

@@ -76,8 +76,7 @@ extension Appliance {
             if let missing = Self.missingScope(asked, caller) {
                 return .refused(missing, caller)
             }
-            let decision = gatekeeper.decide(
-                caller.userID, asked.demand, key: caller.keyRules, at: now, &review)
+            let decision = gatekeeper.decide(caller, asked.demand, at: now, &review)
             switch decision {
             case .granted: return .allowed(caller)
             case nil where gatekeeper.shared != nil: return .shared(asked.demand, caller)

@@ -8,17 +8,8 @@ import Synchronization
 /// Where several nodes share their customers, they are in Redis and not here (`SharedCustomers`):
 /// then `decide` grants what this node was lent, and all that awaits asks there.
 final class Gatekeeper: Sendable {
-    struct Record: Sendable {
-        var customer: Customer
-        /// A record with counts that the store does not have is never dropped from memory: loading
-        /// it again would bring back counts from before.
-        var places = Journal.Places()
-        /// Of quotas; what was told before a restart, the store knows.
-        var told = QuotaNotes()
-    }
-
     private let stored: StoredCustomers
-    private let customers: LiveCache<UserID, Record>
+    private let customers: LiveCache<UserID, LiveCustomer>
     let journal: Journal
     /// Nil: this process has its customers for itself.
     let shared: SharedCustomers?
@@ -34,7 +25,7 @@ final class Gatekeeper: Sendable {
         shared: SharedCustomers? = nil, didSettle: @escaping @Sendable (UserID) -> Void
     ) {
         self.stored = stored
-        customers = LiveCache(capacity: customersMax) { $0.places.isEmpty }
+        customers = LiveCache(capacity: customersMax) { $0.letGo() }
         self.journal = journal
         self.shared = shared
         self.didSettle = didSettle
@@ -59,20 +50,38 @@ final class Gatekeeper: Sendable {
 
     /// Without an await: nil when the customer is not in memory, or when other nodes have a say.
     func decide(
-        _ user: UserID, _ demand: Demand, key: Customer.KeyRules?, at now: Timestamp,
-        _ review: inout Review
+        _ caller: Caller, _ demand: Demand, at now: Timestamp, _ review: inout Review
     ) -> Decision? {
+        let (user, key) = (caller.userID, caller.keyRules)
         if let shared {
             return shared.grant(user, demand, key: key, at: now, &review).map { _ in .granted }
         }
-        return customers.with(user) { record in
-            admit(user, demand, key: key, at: now, &record, &review)
+        if let live = caller.snapshot.customer,
+            let decision = live.use({ record in
+                admit(user, demand, key: key, at: now, &record, &review)
+            })
+        {
+            customers.noteHit()
+            return decision
         }
+        guard let live = customers.with(user, { $0 }) else { return nil }
+        return live.with { record in
+            let decision = admit(user, demand, key: key, at: now, &record, &review)
+            caller.snapshot.setCustomer(live, meters: record.customer.account.address)
+            return decision
+        }
+    }
+
+    /// Nil when the customer is not in memory.
+    private func with<Value: Sendable>(
+        _ user: UserID, _ body: (inout LiveCustomer.Record) -> Value
+    ) -> Value? {
+        customers.with(user) { $0 }?.with(body)
     }
 
     private func admit(
         _ user: UserID, _ demand: Demand, key: Customer.KeyRules?, at now: Timestamp,
-        _ record: inout Record, _ review: inout Review
+        _ record: inout LiveCustomer.Record, _ review: inout Review
     ) -> Decision {
         let decision = record.customer.admit(demand, key: key, at: now, &review)
         journal.write(review.bookings, of: user, &record.customer, &record.places)
@@ -101,10 +110,10 @@ final class Gatekeeper: Sendable {
 
     private func granted(
         _ user: UserID, at now: Timestamp, _ review: inout Review,
-        _ ask: (inout Record, inout Review) -> Decision
+        _ ask: (inout LiveCustomer.Record, inout Review) -> Decision
     ) async throws(Problem) -> Acceptance {
         while true {
-            let decision = customers.with(user) { ask(&$0, &review) }
+            let decision = with(user) { ask(&$0, &review) }
             switch decision {
             case .granted: return .own
             case .stale: try await settle(user, at: now)
@@ -143,7 +152,7 @@ final class Gatekeeper: Sendable {
         _ user: UserID, at now: Timestamp, _ body: (inout Customer) -> Value
     ) async throws(Problem) -> Value {
         while true {
-            let value: Value?? = customers.with(user) { record in
+            let value: Value?? = with(user) { record in
                 let end = record.customer.standing?.expiresAt
                 return end.map { now >= $0 } ?? false ? nil : body(&record.customer)
             }
@@ -165,7 +174,7 @@ final class Gatekeeper: Sendable {
         if let shared {
             return await shared.giveBack(user, demand, key: key, bookings, after: acceptance)
         }
-        customers.with(user) { record in
+        with(user) { record in
             var review = Review()
             record.customer.giveBack(demand, key: key, bookings, &review)
             journal.write(review.bookings, of: user, &record.customer, &record.places)
@@ -184,7 +193,7 @@ final class Gatekeeper: Sendable {
         if let shared {
             return await shared.correct(user, Correction(kind, body), after: acceptance)
         }
-        customers.with(user) { body(&$0.customer, now) }
+        with(user) { body(&$0.customer, now) }
         customers.markLoadStale(user)
     }
 
@@ -202,7 +211,7 @@ final class Gatekeeper: Sendable {
 
     func load(_ user: UserID, at now: Timestamp) async throws(Problem) {
         let isThere = try await customers.load(user) { () throws(Problem) in
-            try await self.stored.find(user, at: now).map { Record(customer: $0) }
+            try await self.stored.find(user, at: now).map { LiveCustomer($0) }
         }
         if !isThere { throw Authenticator.refused }
     }
@@ -222,7 +231,7 @@ final class Gatekeeper: Sendable {
 
     func setStanding(_ user: UserID, _ standing: Standing?) {
         if let shared { return shared.standingChanged(of: user) }
-        customers.with(user) { $0.customer.standing = standing }
+        with(user) { $0.customer.standing = standing }
         customers.markLoadStale(user)
     }
 
@@ -230,16 +239,18 @@ final class Gatekeeper: Sendable {
     func setRules(of plan: Plan) {
         let (slug, rules) = (plan.slug, stored.rules(of: plan))
         if let shared { return shared.standingsChanged(on: slug) }
-        customers.updateAll { record in
-            guard let standing = record.customer.standing, standing.planSlug == slug else { return }
-            record.customer.standing = Standing(
-                planSlug: slug, rules: rules, expiresAt: standing.expiresAt)
+        customers.updateAll { live in
+            live.with { record in
+                guard let old = record.customer.standing, old.planSlug == slug else { return }
+                record.customer.standing = Standing(
+                    planSlug: slug, rules: rules, expiresAt: old.expiresAt)
+            }
         }
     }
 
     func forget(_ user: UserID) async {
         if let shared { return await shared.forget(user) }
-        if let record = customers.remove(user) { journal.forget(record.places) }
+        if let record = customers.remove(user)?.leave() { journal.forget(record.places) }
     }
 
     // MARK: Changes of other nodes
@@ -261,7 +272,7 @@ final class Gatekeeper: Sendable {
         var deltas: [UsageDelta] = []
         var rates: [RateStates.Entry] = []
         for user in part.users {
-            customers.with(user) { record in
+            with(user) { record in
                 deltas += journal.deltas(record.places, batch: part.batch)
                 rates += record.customer.slowRates(of: user)
             }
@@ -287,7 +298,7 @@ final class Gatekeeper: Sendable {
     func news(of users: some Sequence<UserID>, at now: Timestamp) -> [QuotaNews] {
         if let shared { return shared.news(of: users, at: now) }
         return users.flatMap { user in
-            customers.with(user) { $0.customer.news(of: user, told: $0.told, at: now) } ?? []
+            with(user) { $0.customer.news(of: user, told: $0.told, at: now) } ?? []
         }
     }
 
@@ -295,7 +306,7 @@ final class Gatekeeper: Sendable {
     func didTell(_ news: [QuotaNews]) {
         if let shared { return shared.didTell(news) }
         for item in news {
-            customers.with(item.user) { $0.told.note(item.use, item.threshold) }
+            with(item.user) { $0.told.note(item.use, item.threshold) }
         }
     }
 
@@ -304,7 +315,7 @@ final class Gatekeeper: Sendable {
         journal.didFold(part)
         if let shared { return shared.didFold(part) }
         for user in part.users {
-            customers.with(user) {
+            with(user) {
                 journal.tidy(&$0.customer, &$0.places, folded: part.batch)
             }
         }

@@ -5,8 +5,8 @@ import Synchronization
 ///
 /// Invariants: a value is loaded by one task at a time (single flight); after `invalidate` returns,
 /// no value read from the store before it is ever served, because a load in flight is marked stale
-/// and repeated; at most `capacity` values that may be dropped are kept, the ones not used lately
-/// going first. Stripes keep the locks short and apart; no lock is held across an await.
+/// and repeated; at most `capacity` values that let go are kept, the ones not used lately going
+/// first. Stripes keep the locks short and apart; no lock is held across an await.
 final class LiveCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private struct Load {
         var isStale = false
@@ -31,12 +31,18 @@ final class LiveCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     private let stripes = (0..<stripeCount).map { _ in Stripe() }
     private let youngMax: Int
-    private let mayDrop: @Sendable (Value) -> Bool
+    private let letsGo: @Sendable (Value) -> Bool
+    private let hitsElsewhere = Counter()
 
-    init(capacity: Int, mayDrop: @escaping @Sendable (Value) -> Bool = { _ in true }) {
+    /// - Parameter letsGo: asked of a value that was not looked for lately: whether it may be
+    ///   dropped, which it then is.
+    init(capacity: Int, letsGo: @escaping @Sendable (Value) -> Bool = { _ in true }) {
         youngMax = max(1, capacity / 2 / Self.stripeCount)
-        self.mayDrop = mayDrop
+        self.letsGo = letsGo
     }
+
+    /// Counts a hit on a value of here that somebody still had.
+    func noteHit() { hitsElsewhere.next() }
 
     /// Runs `body` on the value, which it may change; nil when it is not in memory.
     func with<Result: Sendable>(_ key: Key, _ body: (inout Value) -> Result) -> Result? {
@@ -124,12 +130,14 @@ final class LiveCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         }
     }
 
-    /// Drops all that may be dropped; loads in flight are repeated.
-    func removeAll() {
+    /// Drops all; loads in flight are repeated.
+    func removeAll(_ didDrop: (Value) -> Void = { _ in }) {
         for stripe in stripes {
             stripe.state.withLock { state in
-                state.young = state.young.filter { !mayDrop($0.value) }
-                state.old = state.old.filter { !mayDrop($0.value) }
+                state.young.values.forEach(didDrop)
+                state.old.values.forEach(didDrop)
+                state.young = [:]
+                state.old = [:]
                 for key in state.loads.keys { state.loads[key]?.isStale = true }
             }
         }
@@ -146,7 +154,7 @@ final class LiveCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     /// How often what was looked for was there, and how often it was not, since the start.
     var looks: (hits: UInt64, misses: UInt64) {
-        stripes.reduce((0, 0)) { sum, stripe in
+        stripes.reduce((hitsElsewhere.current, 0)) { sum, stripe in
             stripe.state.withLock { (sum.0 + $0.hits, sum.1 + $0.misses) }
         }
     }
@@ -189,7 +197,7 @@ final class LiveCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     private func insert(_ value: Value, for key: Key, into state: inout State) {
         if state.young.count >= youngMax {
-            let kept = state.old.filter { !mayDrop($0.value) }
+            let kept = state.old.filter { !letsGo($0.value) }
             state.old = state.young
             state.young = kept
         }

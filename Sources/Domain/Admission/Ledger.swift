@@ -5,6 +5,11 @@ package struct Ledger: Equatable, Sendable {
 
     package init() {}
 
+    /// Where the meters are in memory, for whoever wants them fetched; 0 where there are none.
+    package var address: UInt {
+        meters.withUnsafeBytes { UInt(bitPattern: $0.baseAddress) }
+    }
+
     package func meter(_ metric: String) -> Meter? { meters.first { $0.metric == metric } }
 
     package func tally(_ metric: String) -> Tally? { meter(metric)?.tally }
