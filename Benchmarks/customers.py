@@ -15,18 +15,26 @@ DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 ROWS = 20_000  # of one statement
 DAY = 86_400_000
 
-# A request costs the load generator the same, however many keys there are: the keys are one text,
-# and each request is made anew.
+# A request costs the load generator the same, however many customers there are: each is another
+# text, read from a file that is as long for ten of them as for a million, in its order.
+REQUEST = (
+    "GET /api/v1/gate HTTP/1.1\r\nHost: 127.0.0.1\r\nX-API-Key: {key}\r\n"
+    "X-Request-Id: {number:08d}\r\n\r\n"
+)
 WRK = """
-local file = io.open("KEYS")
-local keys = file:read(COUNT * LINE)
+local file = io.open("REQUESTS")
+file:seek("set", FIRST * LENGTH)
+local text = file:read(MOST * LENGTH) or ""
+if #text < MOST * LENGTH then
+    file:seek("set", 0)
+    text = text .. file:read(MOST * LENGTH - #text)
+end
 file:close()
-local at = FIRST
-local head = "GET /api/v1/gate HTTP/1.1\\r\\nHost: 127.0.0.1\\r\\nX-API-Key: "
+local at = 0
 request = function()
-    local from = at * LINE
-    at = (at + STEP) % COUNT
-    return head .. keys:sub(from + 1, from + LINE - 1) .. "\\r\\n\\r\\n"
+    local from = at
+    at = (at + LENGTH) % #text
+    return text:sub(from + 1, from + LENGTH)
 end
 """
 
@@ -61,16 +69,31 @@ def seed(data: Path, count: int) -> Path:
     return keys
 
 
-def script(keys: Path, count: int, first: int = 0, step: int = 1) -> Path:
-    """A wrk script that asks for `count` customers in turn, from `first` on."""
-    path = keys.parent / f"rotate-{count}-{step}.lua"
+def requests(keys: Path, asked: int, lines: int, step: int = 1) -> Path:
+    """A file of so many requests that asks for the first `asked` customers in turn."""
     with keys.open() as file:
-        line = len(file.readline())
+        every = [key.strip() for key, _ in zip(file, range(asked))]
+    path = keys.parent / f"requests-{asked}-{step}"
+    with path.open("w", newline="") as file:
+        for start in range(0, lines, ROWS):
+            numbers = range(start, min(start + ROWS, lines))
+            file.writelines(
+                REQUEST.format(key=every[number * step % asked], number=number)
+                for number in numbers
+            )
+    return path
+
+
+def script(requests: Path, first: int, most: int) -> Path:
+    """A wrk script that sends so many of them in turn, from `first` on and then from the top."""
+    with requests.open(newline="") as file:
+        length = len("".join(file.readline() for _ in range(5)))
     text = WRK
     for word, value in (
-        ("KEYS", keys), ("LINE", line), ("COUNT", count), ("FIRST", first), ("STEP", step)
+        ("REQUESTS", requests), ("FIRST", first), ("LENGTH", length), ("MOST", most)
     ):  # fmt: skip
         text = text.replace(word, str(value))
+    path = requests.with_suffix(".lua")
     path.write_text(text)
     return path
 

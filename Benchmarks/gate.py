@@ -23,13 +23,14 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from customers import script, seed, stride
+from customers import requests, script, seed, stride
 
 ROOT = Path(__file__).parents[1]
 GATEHOUSE = ROOT / ".build/release/gatehouse"
 YARDSTICKS = ROOT / ".build-bench/release"
 PASSWORD = "correct horse battery staple"
 CONNECTIONS = 64
+LINES = 1_000_000  # requests that are made ready for a server with few customers
 RATE = 5000  # requests a second, for the tail latency
 TICKS = os.sysconf("SC_CLK_TCK")
 # With --apart: what a command of a server, and one of the load generator, begins with.
@@ -199,14 +200,14 @@ def run(rounds: int, seconds: int) -> None:
                 process.wait()
 
 
-def warm(url: str, keys: Path, count: int) -> float:
+def warm(url: str, every: Path, count: int) -> float:
     """Until every customer was asked for once; seconds."""
     begin = time.monotonic()
     asked = 0
     while asked < count:
         text = subprocess.run(
             [*CLIENT, "wrk", "-t1", f"-c{CONNECTIONS}", "-d10s",
-             "-s", str(script(keys, count, asked)), url],
+             "-s", str(script(every, asked, count)), url],
             capture_output=True, text=True, check=True,
         ).stdout  # fmt: skip
         # Those that were on their way at the end are asked for again.
@@ -218,7 +219,8 @@ def customers(
     counts: list[int], active: int, settle: int, rounds: int, seconds: int
 ) -> None:
     """The gate with so many customers in memory, of whom `active` are asked for in turn."""
-    cases: list[tuple[Path, int, Case, str]] = []
+    cases: list[tuple[Path, Case, str]] = []
+    lines = max(*counts, LINES)
     with tempfile.TemporaryDirectory() as folder:
         try:
             for number, count in enumerate(counts):
@@ -240,21 +242,23 @@ def customers(
                 server = start(*command, **settings)
                 wait_for(base + "/readyz")
                 before = memory(server)
-                took = warm(base, keys, count)
+                took = warm(base, requests(keys, count, count), count)
                 said = f"{before} before, {memory(server)} after all were asked for ({took:.0f} s)"
                 case = Case(f"{count:,}", base, server)
-                cases.append((keys, min(count, active or count), case, said))
+                asked = min(count, active or count)
+                cases.append((requests(keys, asked, lines, stride(asked)), case, said))
             time.sleep(settle)
             for _ in range(rounds):
-                for keys, asked, case, _ in cases:
-                    step = stride(asked)
-                    case.script = str(script(keys, asked, sum(case.counts) * step % asked, step))
+                for asking, case, _ in cases:
+                    # On from where the last round ended; more than a round can send.
+                    first = sum(case.counts) % lines
+                    case.script = str(script(asking, first, lines // 2))
                     measure(case, seconds)
             print(
                 "| customers | requests/s (least to most) | CPU a request | wrk's | p99 | memory |"
             )
             print("|---|---|---|---|---|---|")
-            for _, _, case, said in cases:
+            for _, case, said in cases:
                 middle = statistics.median(case.rates)
                 print(
                     f"| {case.name} | {middle:,.0f} ({min(case.rates):,.0f} to"
@@ -263,7 +267,7 @@ def customers(
                     f" | {statistics.median(case.p99) / 1000:.2f} ms | {said} |"
                 )
         finally:
-            for _, _, case, _ in cases:
+            for _, case, _ in cases:
                 case.server.kill()
                 case.server.wait()
 
