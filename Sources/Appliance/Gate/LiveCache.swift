@@ -1,12 +1,11 @@
 import Domain
-import Synchronization
 
 /// What the hot path looks up: live state of the store, in memory, changed in place.
 ///
 /// Invariants: a value is loaded by one task at a time (single flight); after `invalidate` returns,
 /// no value read from the store before it is ever served, because a load in flight is marked stale
 /// and repeated; at most `capacity` values that let go are kept, the ones not used lately going
-/// first. Stripes keep the locks short and apart; no lock is held across an await.
+/// first.
 final class LiveCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private struct Load {
         var isStale = false
@@ -19,17 +18,13 @@ final class LiveCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         var young: [Key: Value] = [:]
         var old: [Key: Value] = [:]
         var loads: [Key: Load] = [:]
+        /// So many are young when the next turn begins.
+        var turnAt: Int
         var hits: UInt64 = 0
         var misses: UInt64 = 0
     }
 
-    private final class Stripe: Sendable {
-        let state = Mutex(State())
-    }
-
-    private static var stripeCount: Int { 16 }
-
-    private let stripes = (0..<stripeCount).map { _ in Stripe() }
+    private let stripes: Stripes<State>
     private let youngMax: Int
     private let letsGo: @Sendable (Value) -> Bool
     private let hitsElsewhere = Counter()
@@ -37,7 +32,8 @@ final class LiveCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     /// - Parameter letsGo: asked of a value that was not looked for lately: whether it may be
     ///   dropped, which it then is.
     init(capacity: Int, letsGo: @escaping @Sendable (Value) -> Bool = { _ in true }) {
-        youngMax = max(1, capacity / 2 / Self.stripeCount)
+        youngMax = max(1, capacity / 2 / Stripes<State>.count)
+        stripes = Stripes(State(turnAt: youngMax))
         self.letsGo = letsGo
     }
 
@@ -46,7 +42,7 @@ final class LiveCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     /// Runs `body` on the value, which it may change; nil when it is not in memory.
     func with<Result: Sendable>(_ key: Key, _ body: (inout Value) -> Result) -> Result? {
-        stripe(key).state.withLock { state in
+        withLock(key) { state in
             // Counted under the lock that is held anyway.
             if let index = state.young.index(forKey: key) {
                 state.hits &+= 1
@@ -67,7 +63,7 @@ final class LiveCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     func with<Result: Sendable>(
         _ key: Key, orInsert fresh: Value, _ body: (inout Value) -> Result
     ) -> Result {
-        stripe(key).state.withLock { state in
+        withLock(key) { state in
             if let index = state.young.index(forKey: key) {
                 return body(&state.young.values[index])
             }
@@ -101,7 +97,7 @@ final class LiveCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     /// Keeps a value that did not come from the store.
     func put(_ key: Key, _ value: Value) {
-        stripe(key).state.withLock { state in
+        withLock(key) { state in
             state.old[key] = nil
             insert(value, for: key, into: &state)
         }
@@ -112,7 +108,7 @@ final class LiveCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     /// The same; returns what was dropped.
     func remove(_ key: Key) -> Value? {
-        stripe(key).state.withLock { state in
+        withLock(key) { state in
             state.loads[key]?.isStale = true
             let old = state.old.removeValue(forKey: key)
             return state.young.removeValue(forKey: key) ?? old
@@ -121,41 +117,35 @@ final class LiveCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     /// Changes every value in memory; loads in flight are repeated.
     func updateAll(_ body: (inout Value) -> Void) {
-        for stripe in stripes {
-            stripe.state.withLock { state in
-                for index in state.young.values.indices { body(&state.young.values[index]) }
-                for index in state.old.values.indices { body(&state.old.values[index]) }
-                for key in state.loads.keys { state.loads[key]?.isStale = true }
-            }
+        stripes.forEach { state in
+            for index in state.young.values.indices { body(&state.young.values[index]) }
+            for index in state.old.values.indices { body(&state.old.values[index]) }
+            for key in state.loads.keys { state.loads[key]?.isStale = true }
         }
     }
 
     /// Drops all; loads in flight are repeated.
     func removeAll(_ didDrop: (Value) -> Void = { _ in }) {
-        for stripe in stripes {
-            stripe.state.withLock { state in
-                state.young.values.forEach(didDrop)
-                state.old.values.forEach(didDrop)
-                state.young = [:]
-                state.old = [:]
-                for key in state.loads.keys { state.loads[key]?.isStale = true }
-            }
+        stripes.forEach { state in
+            state.young.values.forEach(didDrop)
+            state.old.values.forEach(didDrop)
+            state.young = [:]
+            state.old = [:]
+            for key in state.loads.keys { state.loads[key]?.isStale = true }
         }
     }
 
     /// Makes the load in flight, if there is one, be repeated.
     func markLoadStale(_ key: Key) {
-        stripe(key).state.withLock { $0.loads[key]?.isStale = true }
+        withLock(key) { $0.loads[key]?.isStale = true }
     }
 
-    var count: Int {
-        stripes.reduce(0) { $0 + $1.state.withLock { $0.young.count + $0.old.count } }
-    }
+    var count: Int { stripes.map { $0.young.count + $0.old.count }.reduce(0, +) }
 
     /// How often what was looked for was there, and how often it was not, since the start.
     var looks: (hits: UInt64, misses: UInt64) {
-        stripes.reduce((hitsElsewhere.current, 0)) { sum, stripe in
-            stripe.state.withLock { (sum.0 + $0.hits, sum.1 + $0.misses) }
+        stripes.map { ($0.hits, $0.misses) }.reduce((hitsElsewhere.current, 0)) {
+            ($0.0 + $1.0, $0.1 + $1.1)
         }
     }
 
@@ -164,7 +154,7 @@ final class LiveCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private enum Step { case present, wait, fetch }
 
     private func begin(_ key: Key) -> Step {
-        stripe(key).state.withLock { state in
+        withLock(key) { state in
             if state.young[key] != nil || state.old[key] != nil { return .present }
             if state.loads[key] != nil { return .wait }
             state.loads[key] = Load()
@@ -174,7 +164,7 @@ final class LiveCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     private func wait(_ key: Key) async {
         await withCheckedContinuation { continuation in
-            let isOver = stripe(key).state.withLock { state in
+            let isOver = withLock(key) { state in
                 guard state.loads[key] != nil else { return true }
                 state.loads[key]?.waiters.append(continuation)
                 return false
@@ -186,7 +176,7 @@ final class LiveCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     /// False when the value was out of date before it arrived.
     @discardableResult
     private func end(_ key: Key, inserting value: Value?) -> Bool {
-        let load = stripe(key).state.withLock { state in
+        let load = withLock(key) { state in
             let load = state.loads.removeValue(forKey: key)
             if let value, load?.isStale == false { insert(value, for: key, into: &state) }
             return load
@@ -196,15 +186,19 @@ final class LiveCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     }
 
     private func insert(_ value: Value, for key: Key, into state: inout State) {
-        if state.young.count >= youngMax {
+        if state.young.count >= state.turnAt {
             let kept = state.old.filter { !letsGo($0.value) }
             state.old = state.young
             state.young = kept
+            // Where many do not let go, they are not all asked again with each insertion.
+            state.turnAt = max(youngMax, 2 * kept.count)
         }
         state.young[key] = value
     }
 
-    private func stripe(_ key: Key) -> Stripe {
-        stripes[Int(UInt(bitPattern: key.hashValue) % UInt(Self.stripeCount))]
+    private func withLock<Result: Sendable>(
+        _ key: Key, _ body: (inout State) -> Result
+    ) -> Result {
+        stripes.withLock(hash: key.hashValue, body)
     }
 }

@@ -81,13 +81,7 @@ final class SharedBlocks: Sendable {
         }
     }
 
-    private final class Stripe: Sendable {
-        let entries = Mutex<[UserID: [Entry]]>([:])
-    }
-
-    private static let stripeCount = 16
-
-    private let stripes = (0..<stripeCount).map { _ in Stripe() }
+    private let stripes = Stripes<[UserID: [Entry]]>([:])
     private let places: SharedPlaces
     private let count = Atomic(0)
     /// Goes up whenever something has changed that a block may have been lent on.
@@ -110,7 +104,7 @@ final class SharedBlocks: Sendable {
         _ place: Place, _ demand: Demand, at now: Timestamp, _ review: inout Review
     ) -> Acceptance? {
         guard count.load(ordering: .relaxed) > 0, demand.resource == nil else { return nil }
-        return stripe(place.user).entries.withLock { entries in
+        return stripes.withLock(place.user) { entries in
             guard let user = entries.index(forKey: place.user),
                 let at = entries.values[user].firstIndex(where: { $0.place.isSame(as: place) })
             else { return nil }
@@ -145,7 +139,7 @@ final class SharedBlocks: Sendable {
     func turn(_ place: Place) -> Turn? {
         guard count.load(ordering: .relaxed) > 0 else { return nil }
         let now = ContinuousClock.now
-        return stripe(place.user).entries.withLock { entries in
+        return stripes.withLock(place.user) { entries in
             guard let at = Self.index(of: place, in: entries) else { return nil }
             guard let former = entries[place.user]?[at].settlement(at: now) else {
                 return .follows
@@ -158,7 +152,7 @@ final class SharedBlocks: Sendable {
     /// For who would have a block where there is none.
     func begin(_ place: Place) -> Turn {
         guard count.load(ordering: .relaxed) < Self.countMax else { return .follows }
-        return stripe(place.user).entries.withLock { entries in
+        return stripes.withLock(place.user) { entries in
             guard Self.index(of: place, in: entries) == nil else { return .follows }
             entries[place.user, default: []].append(Entry(place: place))
             count.add(1, ordering: .relaxed)
@@ -169,7 +163,7 @@ final class SharedBlocks: Sendable {
     /// Ends a turn: with what was lent, or without. It is granted of unless something has changed
     /// since.
     func install(_ loan: Loan?, at place: Place, since generation: UInt64) {
-        stripe(place.user).entries.withLock { entries in
+        stripes.withLock(place.user) { entries in
             guard let at = Self.index(of: place, in: entries) else { return }
             guard let loan else { return remove(at, of: place.user, &entries) }
             entries[place.user]?[at].loan = loan
@@ -190,19 +184,17 @@ final class SharedBlocks: Sendable {
     /// Closes what was lent on something that has changed.
     func close(_ user: UserID) {
         changes.add(1, ordering: .releasing)
-        stripe(user).entries.withLock { entries in
+        stripes.withLock(user) { entries in
             for at in entries[user]?.indices ?? 0..<0 { entries[user]?[at].isClosed = true }
         }
     }
 
     func closeAll() {
         changes.add(1, ordering: .releasing)
-        for stripe in stripes {
-            stripe.entries.withLock { entries in
-                for user in entries.values.indices {
-                    for at in entries.values[user].indices {
-                        entries.values[user][at].isClosed = true
-                    }
+        stripes.forEach { entries in
+            for user in entries.values.indices {
+                for at in entries.values[user].indices {
+                    entries.values[user][at].isClosed = true
                 }
             }
         }
@@ -211,11 +203,8 @@ final class SharedBlocks: Sendable {
     /// Takes out those that are closed, or that nobody has renewed since they ended.
     func takeEnded(at now: ContinuousClock.Instant) -> [Settlement] {
         guard count.load(ordering: .relaxed) > 0 else { return [] }
-        return stripes.flatMap { stripe in
-            let users = stripe.entries.withLock { Array($0.keys) }
-            return users.flatMap { user in
-                take(of: user) { $0 || now - $1.takenAt >= Self.life + Self.grace }
-            }
+        return stripes.map { Array($0.keys) }.joined().flatMap { user in
+            take(of: user) { $0 || now - $1.takenAt >= Self.life + Self.grace }
         }
     }
 
@@ -226,7 +215,7 @@ final class SharedBlocks: Sendable {
         of user: UserID, where isOver: (_ isClosed: Bool, _ loan: Loan) -> Bool
     ) -> [Settlement] {
         let now = ContinuousClock.now
-        return stripe(user).entries.withLock { entries in
+        return stripes.withLock(user) { entries in
             var taken: [Settlement] = []
             for at in (entries[user]?.indices ?? 0..<0).reversed() {
                 guard let entry = entries[user]?[at], let loan = entry.loan,
@@ -248,9 +237,5 @@ final class SharedBlocks: Sendable {
         entries[user]?.remove(at: at)
         if entries[user]?.isEmpty ?? false { entries[user] = nil }
         count.subtract(1, ordering: .relaxed)
-    }
-
-    private func stripe(_ user: UserID) -> Stripe {
-        stripes[Int(user.low % UInt64(Self.stripeCount))]
     }
 }

@@ -1,6 +1,5 @@
 import Domain
 import Store
-import Synchronization
 
 /// Where this node's unfolded counts of each customer are. The shared state knows nothing of them,
 /// and a customer who leaves this node's memory has them still.
@@ -15,26 +14,20 @@ final class SharedPlaces: Sendable {
         var places: [UserID: Journal.Places] = [:]
     }
 
-    private final class Stripe: Sendable {
-        let state = Mutex(State())
-    }
-
-    private static let stripeCount = 16
-
-    private let stripes = (0..<stripeCount).map { _ in Stripe() }
+    private let stripes = Stripes(State())
     private let journal: Journal
 
     init(journal: Journal) { self.journal = journal }
 
     func enter(_ epoch: String) {
-        for stripe in stripes { stripe.state.withLock { $0.epoch = epoch } }
+        stripes.forEach { $0.epoch = epoch }
     }
 
     /// False, and nothing written, when that epoch is over.
     ///
     /// - Parameter epoch: nil for what no shared state has taken yet.
     func write(_ bookings: [Booking], of user: UserID, in epoch: String?) -> Bool {
-        stripe(user).state.withLock { state in
+        stripes.withLock(user) { state in
             guard epoch == nil || epoch == state.epoch else { return false }
             guard !bookings.isEmpty else { return true }
             journal.write(bookings, of: user, &state.places[user, default: Journal.Places()])
@@ -43,13 +36,13 @@ final class SharedPlaces: Sendable {
     }
 
     func deltas(of user: UserID, batch: UInt64) -> [UsageDelta] {
-        stripe(user).state.withLock { state in
+        stripes.withLock(user) { state in
             state.places[user].map { journal.deltas($0, batch: batch) } ?? []
         }
     }
 
     func didFold(_ user: UserID, batch: UInt64) {
-        stripe(user).state.withLock { state in
+        stripes.withLock(user) { state in
             guard var places = state.places.removeValue(forKey: user) else { return }
             journal.tidy(&places, folded: batch)
             if !places.isEmpty { state.places[user] = places }
@@ -58,16 +51,12 @@ final class SharedPlaces: Sendable {
 
     /// Whether the store has all that this node has counted for a customer.
     func isFolded(_ user: UserID) -> Bool {
-        stripe(user).state.withLock { $0.places[user].map { journal.isFolded($0) } ?? true }
+        stripes.withLock(user) { $0.places[user].map { journal.isFolded($0) } ?? true }
     }
 
     func forget(_ user: UserID) {
-        stripe(user).state.withLock { state in
+        stripes.withLock(user) { state in
             if let places = state.places.removeValue(forKey: user) { journal.forget(places) }
         }
-    }
-
-    private func stripe(_ user: UserID) -> Stripe {
-        stripes[Int(user.low % UInt64(Self.stripeCount))]
     }
 }
