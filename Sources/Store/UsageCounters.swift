@@ -152,7 +152,34 @@ package struct UsageCounters {
     }
 
     /// The account's use of one metric, the oldest period first, both ends included.
+    ///
+    /// For one read, which is one snapshot: it says which of the unfolded counts it has.
+    ///
+    /// - Parameters:
+    ///   - unfolded: what memory has of this user, read before the store is.
+    ///   - node: whose batches they are of; nil for a process that has the store for itself.
     package func history(
+        of user: UserID, metric: String, window: Window, from: String, to: String,
+        unfolded: [UnfoldedUse] = [], node: NodeName? = nil
+    ) throws(Problem) -> [Point] {
+        let stored = try history(of: user, metric: metric, window: window, from: from, to: to)
+        guard !unfolded.isEmpty else { return stored }
+        let mark = try foldMark(node: node)
+        var values = Dictionary(uniqueKeysWithValues: stored.map { ($0.period, $0.value) })
+        for use in unfolded where !mark.has(user, of: use.batch) {
+            let key = use.delta.key
+            let period = window.period(window.index(of: Window.hour.start(of: key.hour)))
+            guard key.user == user, key.key == nil, key.metric == metric,
+                (from...to).contains(period)
+            else { continue }
+            // Within these bounds, as in `add`, no sum leaves 64 bits.
+            let value = min(max(use.delta.value, -JSON.integerMax), JSON.integerMax)
+            values[period] = min(max(0, (values[period] ?? 0) + value), JSON.integerMax)
+        }
+        return values.map { Point(period: $0, value: $1) }.sorted { $0.period < $1.period }
+    }
+
+    private func history(
         of user: UserID, metric: String, window: Window, from: String, to: String
     ) throws(Problem) -> [Point] {
         try db.rows(

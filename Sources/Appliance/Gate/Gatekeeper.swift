@@ -280,6 +280,12 @@ final class Gatekeeper: Sendable {
         return (deltas, rates)
     }
 
+    /// What this node has counted for a customer and the store may not have.
+    func unfolded(_ user: UserID) -> [UnfoldedUse] {
+        if let shared { return shared.places.unfolded(user) }
+        return with(user) { journal.unfolded($0.places) } ?? []
+    }
+
     /// Looks at a customer with the next fold: they have used something.
     func notice(_ user: UserID) {
         noticed.withLock { if $0.count < Self.noticedMax { $0.insert(user) } }

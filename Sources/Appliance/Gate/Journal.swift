@@ -141,6 +141,16 @@ final class Journal: Sendable {
         }
     }
 
+    /// What a customer has in both batches, read under their lock: nothing is counted meanwhile.
+    func unfolded(_ places: Places) -> [UnfoldedUse] {
+        // In this order: a batch that ends in between is then seen twice, and not missed.
+        let open = file.openBatch
+        let batches = Set([open, file.closingBatch ?? open])
+        return batches.flatMap { batch in
+            deltas(places, batch: batch).map { UnfoldedUse(batch: batch, delta: $0) }
+        }
+    }
+
     /// The store has that part, for good.
     func didFold(_ part: Part) {
         closing.withLock { closing in

@@ -27,3 +27,14 @@ package struct UsageDelta: Hashable, Sendable {
         self.value = value
     }
 }
+
+/// What a batch has counted, of which the store may have been told by now.
+package struct UnfoldedUse: Hashable, Sendable {
+    package let batch: UInt64
+    package let delta: UsageDelta
+
+    package init(batch: UInt64, delta: UsageDelta) {
+        self.batch = batch
+        self.delta = delta
+    }
+}

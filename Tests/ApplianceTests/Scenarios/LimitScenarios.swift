@@ -169,6 +169,43 @@ struct LimitScenarios {
         }
     }
 
+    @Test("the history shows what was answered before, once, while folds go on")
+    func historyMeanwhile() async throws {
+        try await TestServer.run { server async throws in
+            let ann = try await server.person()
+            try await server.subscribe(ann, to: [("requests_per_month", 100_000)])
+            let answered = Counter()
+            func shown() async throws -> Int64 {
+                let history = try await server.get("/usage/history?granularity=month", ann.token)
+                return history.json["items"]?.elements.first?["value"]?.number ?? 0
+            }
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                for _ in 0..<3 {
+                    tasks.addTask {
+                        for _ in 0..<150 {
+                            let answer = try await server.get("/gate", ann.token)
+                            #expect(answer.status == 200)
+                            answered.next()
+                        }
+                    }
+                }
+                tasks.addTask {
+                    for _ in 0..<60 { try await server.appliance.checkpoint() }
+                }
+                var least: Int64 = 0
+                while least < 450 {
+                    let before = Int64(answered.current)
+                    let value = try await shown()
+                    #expect(value >= max(least, before) && value <= before + 450)
+                    #expect(value <= 450)
+                    least = max(value, before)
+                }
+                try await tasks.waitForAll()
+            }
+            #expect(try await shown() == 450)
+        }
+    }
+
     @Test("a store that fails the write gives the request back")
     func givenBack() async throws {
         try await TestServer.run { server async throws in

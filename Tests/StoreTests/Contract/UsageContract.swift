@@ -156,6 +156,53 @@ struct UsageContract {
         }
     }
 
+    @Test("The history has what is not folded yet, and what the store has of it by now only once")
+    func unfolded() async throws {
+        try await withStore { db in
+            var sample = Sample()
+            let accounts = [sample.account(), sample.account()].sorted { $0.id < $1.id }
+            for account in accounts { try await db.insert(account) }
+            let (first, last) = (accounts[0].id, accounts[1].id)
+            let day = Window.day.index(of: sample.now)
+            let lastHour = sample.now + .seconds(3600)
+            // Batch 1 is whole in the store, batch 2 up to the first account, batch 3 is open.
+            let counted = (UInt64(1)...3).flatMap { batch in
+                accounts.flatMap { account in
+                    [
+                        sample.delta(of: account.id, Int64(batch)),
+                        sample.delta(of: account.id, Int64(batch) * 10, at: lastHour),
+                        sample.delta(of: account.id, 7, "calls"),
+                        sample.delta(of: account.id, 7, key: sample.id()),
+                    ].map { UnfoldedUse(batch: batch, delta: $0) }
+                }
+            }
+            let whole = counted.filter { $0.batch == 1 }.map(\.delta)
+            let part = counted.filter { $0.batch == 2 && $0.delta.key.user == first }.map(\.delta)
+            try await db.write { db throws(Problem) in
+                _ = try db.usage.fold(whole, batch: 1)
+                _ = try db.usage.fold(part, batch: 2, through: first)
+            }
+            for user in [first, last] {
+                let points = try await db.read { db throws(Problem) in
+                    try db.usage.history(
+                        of: user, metric: "requests", window: .hour,
+                        from: Window.hour.period(day * 24), to: Window.hour.period(day * 24 + 47),
+                        unfolded: counted)
+                }
+                #expect(points.map(\.value) == [6, 60])
+                #expect(points.map(\.period) == points.map(\.period).sorted())
+                // What lies before the end of the range stays in it.
+                let until = try await db.read { [now = sample.now] db throws(Problem) in
+                    try db.usage.history(
+                        of: user, metric: "requests", window: .hour,
+                        from: Window.hour.period(day * 24),
+                        to: Window.hour.period(Window.hour.index(of: now)), unfolded: counted)
+                }
+                #expect(until.map(\.value) == [6])
+            }
+        }
+    }
+
     @Test("The top consumers run from the largest; ties by id; keys and other metrics are out")
     func top() async throws {
         try await withStore { db in

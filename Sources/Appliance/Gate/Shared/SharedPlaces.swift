@@ -41,6 +41,10 @@ final class SharedPlaces: Sendable {
         }
     }
 
+    func unfolded(_ user: UserID) -> [UnfoldedUse] {
+        stripes.withLock(user) { $0.places[user].map { journal.unfolded($0) } ?? [] }
+    }
+
     func didFold(_ user: UserID, batch: UInt64) {
         stripes.withLock(user) { state in
             guard var places = state.places.removeValue(forKey: user) else { return }
