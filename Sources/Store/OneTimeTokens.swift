@@ -26,26 +26,41 @@ package struct OneTimeTokens {
             """)
     }
 
-    package struct Redeemed: Sendable {
+    /// Whom a live token belongs to.
+    package struct Live: Equatable, Sendable {
         package let user: UserID?
         package let email: EmailAddress?
+    }
+
+    /// Looks at a token and leaves it. Nil when there is no such live token.
+    package func find(
+        _ hash: [UInt8], purpose: Purpose, at now: Timestamp
+    ) throws(Problem) -> Live? {
+        try db.first(
+            """
+            SELECT user_id, email FROM one_time_tokens
+            WHERE token_hash = \(hash) AND purpose = \(purpose.rawValue) AND expires_at > \(now)
+            """
+        ) { row throws(Problem) in try Self.decode(&row) }
     }
 
     /// Takes the token out, so that a second use finds none. Nil when there is no such live token.
     package func redeem(
         _ hash: [UInt8], purpose: Purpose, at now: Timestamp
-    ) throws(Problem) -> Redeemed? {
+    ) throws(Problem) -> Live? {
         try db.first(
             """
             DELETE FROM one_time_tokens
             WHERE token_hash = \(hash) AND purpose = \(purpose.rawValue) AND expires_at > \(now)
             RETURNING user_id, email
             """
-        ) { row throws(Problem) in
-            let user = try row.optionalText().flatMap { UserID($0) }
-            let email = try row.optionalText().map { EmailAddress(canonical: $0) }
-            return Redeemed(user: user, email: email)
-        }
+        ) { row throws(Problem) in try Self.decode(&row) }
+    }
+
+    private static func decode(_ row: inout Row) throws(Problem) -> Live {
+        let user = try row.optionalText().flatMap { UserID($0) }
+        let email = try row.optionalText().map { EmailAddress(canonical: $0) }
+        return Live(user: user, email: email)
     }
 
     /// Moves the end of a token on, never back: the mail with it goes out now. False when it was

@@ -97,6 +97,56 @@ def test_ones_own_address_is_no_password(short):
     problem(short.post("/auth/register", json=body), 422, "weak_password")
 
 
+@pytest.mark.parametrize(
+    "made_of", ["an.unusual.mailbox", "Wolfeschlegel Hausenbergerdorff"], ids=["address", "name"]
+)
+@pytest.mark.parametrize("where", ["register", "change", "reset", "shell"])
+def test_ones_own_address_and_name_are_no_password_wherever_one_is_set(start, where, made_of):
+    server = start(auth_password_min_length="8")
+    address, former = "an.unusual.mailbox@example.org", new_password()
+    about = {"email": address, "name": "Wolfeschlegel Hausenbergerdorff"}
+    if where == "register":
+        answer = server.post("/auth/register", json=about | {"password": made_of})
+        problem(answer, 422, "weak_password")
+        return
+    user = server.register(address, former, name=about["name"])
+    if where == "change":
+        tokens = server.login(address, former)
+        body = {"current_password": former, "new_password": made_of}
+        answer = server.post("/me/password", tokens["access_token"], json=body)
+        problem(answer, 422, "weak_password")
+    elif where == "shell":
+        ok(server.patch(f"/admin/users/{user['id']}", server.admin(), {"role": "admin"}))
+        words = ("admin", "reset-password", "--email", address, "--password-stdin")
+        result = server.command(*words, input=made_of + "\n")
+        assert result.returncode != 0 and "attacker would try" in result.stderr, result
+    else:
+        server.post("/auth/forgot-password", json={"email": address})
+        body = {"token": server.mailed_token(address, "reset-password"), "password": made_of}
+        problem(server.post("/auth/reset-password", json=body), 422, "weak_password")
+        # The link is as good as before.
+        ok(server.post("/auth/reset-password", json=body | {"password": new_password()}), 204)
+        return
+    server.login(address, former)
+
+
+def test_an_invited_ones_address_and_name_are_no_password(short):
+    address = "another.mailbox@example.org"
+    about = {"email": address, "name": "Wolfeschlegel Hausenbergerdorff"}
+    ok(short.post("/admin/users", short.admin(), json=about), 201)
+    token = short.mailed_token(address, "reset-password")
+    for made_of in ("another.mailbox", about["name"]):
+        body = {"token": token, "password": made_of}
+        problem(short.post("/auth/reset-password", json=body), 422, "weak_password")
+    ok(short.post("/auth/reset-password", json=body | {"password": new_password()}), 204)
+
+
+def test_a_link_that_opens_nothing_says_so_whatever_the_password(short):
+    for password in ("sunshine1", new_password()):
+        body = {"token": "x" * 43, "password": password}
+        problem(short.post("/auth/reset-password", json=body), 400, "invalid_token")
+
+
 def test_past_what_can_be_hashed_sign_ins_are_told_to_wait_and_others_are_not(start):
     server = start(auth_argon2_threads="1", auth_argon2_queue="4")
     person, slowest, over = server.person(), 0.0, threading.Event()

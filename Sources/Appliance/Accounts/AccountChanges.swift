@@ -74,8 +74,7 @@ extension Appliance {
             }
             return "\(configuration.publicURL)/reset-password#token=\(token.secret.text)"
         }
-        try policy.check(
-            password, about: [email.description, account.name ?? ""], field: "password")
+        try policy.check(password, about: account.ownWords, field: "password")
         let hash = try await hasher.hash(password)
         let ended = try await store.write { db throws(Problem) in
             guard let current = try db.accounts.find(account.id) else {

@@ -68,3 +68,8 @@ package struct PasswordPolicy: Sendable {
         return pointers.withUnsafeMutableBufferPointer { body($0.baseAddress) }
     }
 }
+
+extension Account {
+    /// What none of its passwords may be made of (security P5).
+    var ownWords: [String] { [email.description, name].compactMap(\.self) }
+}

@@ -48,22 +48,33 @@ extension Appliance {
         _ token: Secret, to password: Secret, from origin: Origin, at now: Timestamp
     ) async throws(Problem) {
         try throttleGuesses(from: origin, at: now)
-        try policy.check(password, about: [], field: "password")
-        let hash = try await hasher.hash(password)
         let tokenHash = OpaqueToken.hash(of: token)
+        // Whose words it must not be made of; a password that is refused leaves the link as it was.
+        let owner = try await store.read { db throws(Problem) in
+            try self.owner(of: try db.oneTimeTokens.find(tokenHash, purpose: .reset, at: now), db)
+        }
+        try policy.check(password, about: owner.ownWords, field: "password")
+        let hash = try await hasher.hash(password)
         let (account, ended) = try await store.write { db throws(Problem) in
-            guard
-                let redeemed = try db.oneTimeTokens.redeem(tokenHash, purpose: .reset, at: now),
-                let user = redeemed.user, var account = try db.accounts.find(user),
-                account.isActive, account.email == redeemed.email
-            else { throw Problem(.invalidToken, "This link is not valid any more.") }
+            var account = try self.owner(
+                of: try db.oneTimeTokens.redeem(tokenHash, purpose: .reset, at: now), db)
             // Whoever reads this mailbox has the address.
             account.isEmailVerified = true
             let ended = try self.setPassword(
-                hash, of: account, by: .user(user), db, from: origin, at: now)
+                hash, of: account, by: .user(account.id), db, from: origin, at: now)
             return (account, ended)
         }
         passwordWasReset(account, ended: ended, at: now)
+    }
+
+    /// Whose password a link sets, while it does.
+    private func owner(
+        of link: OneTimeTokens.Live?, _ db: any Connection
+    ) throws(Problem) -> Account {
+        guard let link, let user = link.user, let account = try db.accounts.find(user),
+            account.isActive, account.email == link.email
+        else { throw Problem(.invalidToken, "This link is not valid any more.") }
+        return account
     }
 
     /// A new password in place of one that was forgotten or is not trusted: every session, token
@@ -95,9 +106,7 @@ extension Appliance {
         at now: Timestamp
     ) async throws(Problem) {
         let hash = try await confirm(current, of: caller, at: now)
-        try policy.check(
-            new, about: [caller.account.email.description, caller.account.name ?? ""],
-            field: "new_password")
+        try policy.check(new, about: caller.account.ownWords, field: "new_password")
         let newHash = try await hasher.hash(new)
         let user = caller.userID
         let kept = caller.sessionID

@@ -19,7 +19,7 @@ struct OneTimeTokenContract {
     private static func redeem(
         _ hash: [UInt8], _ purpose: OneTimeTokens.Purpose, at now: Timestamp,
         in db: any Database
-    ) async throws -> OneTimeTokens.Redeemed? {
+    ) async throws -> OneTimeTokens.Live? {
         try await db.write { db throws(Problem) in
             try db.oneTimeTokens.redeem(hash, purpose: purpose, at: now)
         }
@@ -49,6 +49,33 @@ struct OneTimeTokenContract {
             #expect(try await renew([1]))
             #expect(try await Self.redeem([1], .reset, at: now + .seconds(400), in: db) != nil)
             #expect(try await !renew([1]))
+        }
+    }
+
+    @Test("A look at a token tells whose it is while it lives, and uses nothing up")
+    func looked() async throws {
+        try await withStore { db in
+            var sample = Sample()
+            let (user, now) = (sample.account(), sample.now)
+            try await db.insert(user)
+            try await Self.insert([1], .reset, for: user, at: now, into: db)
+            func look(
+                _ hash: [UInt8], _ purpose: OneTimeTokens.Purpose, after wait: Duration = .zero
+            ) async throws -> OneTimeTokens.Live? {
+                try await db.read { db throws(Problem) in
+                    try db.oneTimeTokens.find(hash, purpose: purpose, at: now + wait)
+                }
+            }
+            for _ in 0..<2 {
+                let live = try #require(try await look([1], .reset))
+                #expect(live.user == user.id)
+                #expect(live.email == user.email)
+            }
+            #expect(try await look([1], .verify) == nil)
+            #expect(try await look([2], .reset) == nil)
+            #expect(try await look([1], .reset, after: .seconds(60)) == nil)
+            #expect(try await Self.redeem([1], .reset, at: now, in: db)?.user == user.id)
+            #expect(try await look([1], .reset) == nil)
         }
     }
 

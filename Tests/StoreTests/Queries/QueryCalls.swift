@@ -244,6 +244,9 @@ struct QueryCalls {
         add("oneTimeTokens.hasLive") { db throws(Problem) in
             _ = try db.oneTimeTokens.hasLive(.setup, at: now)
         }
+        add("oneTimeTokens.find") { db throws(Problem) in
+            _ = try db.oneTimeTokens.find([1], purpose: .verify, at: now)
+        }
         add("oneTimeTokens.renew") { db throws(Problem) in
             _ = try db.oneTimeTokens.renew([1], until: now)
         }
