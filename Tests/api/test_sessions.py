@@ -1,6 +1,8 @@
-"""Sessions, and the mails that reset a password and verify an address."""
+"""Sessions, what ends them, and the mails that reset a password and verify an address."""
 
 from __future__ import annotations
+
+from http.cookies import SimpleCookie
 
 import pytest
 
@@ -247,6 +249,54 @@ def test_a_wrong_password_tells_nothing_of_an_unverified_account(verifying):
     unknown = verifying.post("/auth/login", json=body | {"email": new_email()})
     problem(wrong, 401, "invalid_credentials")
     same_but_for_the_request(wrong, unknown)
+
+
+def test_a_new_role_ends_the_sessions_of_before_and_the_same_one_does_not(server):
+    person = server.person()
+    path, admin = f"/admin/users/{person.id}", server.admin()
+    ok(server.patch(path, admin, {"role": "user", "name": "Somebody Else"}))
+    pair = ok(server.post("/auth/refresh", json={"refresh_token": person.refresh_token}))
+    for role in ("support", "user"):
+        ok(server.patch(path, admin, {"role": role}))
+        unauthorized(server.get("/me", pair["access_token"]))
+        body = {"refresh_token": pair["refresh_token"]}
+        problem(server.post("/auth/refresh", json=body), 401, "invalid_refresh_token")
+        assert ok(server.get(path + "/sessions", admin))["items"] == []
+        pair = server.login(person.email, person.password)
+        assert pair["user"]["role"] == role
+
+
+def test_a_session_in_a_cookie_ends_with_a_new_role_and_the_next_one_is_another(server):
+    person = server.person()
+    body = {"email": person.email, "password": person.password}
+
+    def cookie(answer):
+        ok(answer)
+        return SimpleCookie(answer.headers["set-cookie"])["gatehouse_refresh"].value
+
+    former = cookie(server.post("/auth/login?session=cookie", json=body))
+    ok(server.patch(f"/admin/users/{person.id}", server.admin(), {"role": "support"}))
+    own = {"Cookie": f"gatehouse_refresh={former}", "Sec-Fetch-Site": "same-origin"}
+    problem(server.post("/auth/refresh", headers=own), 401, "invalid_refresh_token")
+    again = server.post("/auth/login?session=cookie", json=body, headers=own)
+    assert cookie(again) != former
+    [session] = ok(server.get("/me/sessions", ok(again)["access_token"]))["items"]
+    assert session["current"] is True
+
+
+def test_an_admin_who_steps_down_is_signed_out_and_answered(start):
+    server = start()
+    other = server.with_role("admin")
+    path = f"/admin/users/{other.id}"
+    assert ok(server.patch(path, other, {"role": "user"}))["role"] == "user"
+    unauthorized(server.get("/me", other))
+    body = {"refresh_token": other.refresh_token}
+    problem(server.post("/auth/refresh", json=body), 401, "invalid_refresh_token")
+    assert server.login(other.email, other.password)["user"]["role"] == "user"
+    # Nobody is signed out by a step that is refused.
+    last = server.admin()
+    problem(server.patch(f"/admin/users/{last.id}", last, {"role": "user"}), 409, "last_admin")
+    ok(server.get("/me", last))
 
 
 def ok_202(answer):

@@ -21,13 +21,14 @@ extension Appliance {
             {
                 throw Self.lastAdmin
             }
-            // What a token says about its bearer must stay true.
-            if account.role != before.role || account.isActive != before.isActive {
-                account.tokenVersion += 1
-            }
+            // What a token says about its bearer must stay true, and nobody comes by other rights
+            // in a session that somebody may have had before (security S1): they sign in again.
+            let hasOtherRights =
+                account.role != before.role || account.isActive != before.isActive
+            if hasOtherRights { account.tokenVersion += 1 }
             account.updatedAt = now
             _ = try db.accounts.update(account)
-            let ended = account.isActive ? [] : try db.sessions.revokeAll(of: id, at: now)
+            let ended = hasOtherRights ? try db.sessions.revokeAll(of: id, at: now) : []
             try db.audit.append(
                 origin.event(
                     "user.updated", by: actor, on: "user:\(id)",

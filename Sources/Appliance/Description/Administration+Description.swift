@@ -27,7 +27,10 @@ extension Operation {
 
     static let updateUser = Operation(
         "updateUser", .users, "Change a user",
-        detail: "A change of role, or of an admin, needs a recent sign-in.",
+        detail: """
+            A change of role, or of an admin, needs a recent sign-in. A new role, or a \
+            deactivation, ends every session of the user, the caller's own too.
+            """,
         body: .json([
             .optional("role", .words(Account.Role.self)), .optional("is_active", .boolean),
             .optional("name", personName), .optional("email_verified", .boolean),

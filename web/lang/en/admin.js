@@ -83,6 +83,7 @@ export default {
   "admin.role.admin.about": "Sees and changes everything.",
   "admin.user.title": "User",
   "admin.user.role": "Role",
+  "admin.user.roleEnds": "They are signed out everywhere, and sign in again.",
   "admin.user.active": "Active",
   "admin.user.inactive": "Deactivated",
   "admin.user.unverified": "Not verified",

@@ -83,6 +83,7 @@ export default {
   "admin.role.admin.about": "Thấy và thay đổi mọi thứ.",
   "admin.user.title": "Người dùng",
   "admin.user.role": "Vai trò",
+  "admin.user.roleEnds": "Họ bị đăng xuất ở mọi nơi và phải đăng nhập lại.",
   "admin.user.active": "Hoạt động",
   "admin.user.inactive": "Đã khóa",
   "admin.user.unverified": "Chưa xác minh",

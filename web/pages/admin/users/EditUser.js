@@ -16,6 +16,12 @@ function changes(user, { name, role, email_verified }) {
   return body;
 }
 
+/** What the role may; and, of another one, that it begins with a new sign-in. */
+function roleHint(user, role) {
+  const about = t(`admin.role.${role}.about`);
+  return role === user.role ? about : `${about} ${t("admin.user.roleEnds")}`;
+}
+
 /** @param {{user: object, onClose: () => void, onSaved: () => void}} props */
 export function EditUser({ user, onClose, onSaved }) {
   const form = useForm({
@@ -34,7 +40,7 @@ export function EditUser({ user, onClose, onSaved }) {
         id="edit-role"
         label=${t("admin.user.role")}
         options=${roles()}
-        hint=${t(`admin.role.${form.values.role}.about`)}
+        hint=${roleHint(user, form.values.role)}
       />
       <${Checkbox}
         ...${form.field("email_verified")}
