@@ -127,8 +127,8 @@ package final class Appliance: Sendable {
             cluster = nil
         }
         throttle = Throttle(
-            isEnabled: configuration.limits.authEnabled,
-            shared: redis.map { Throttle.Shared(rates: SharedRates(redis: $0), in: store) })
+            isEnabled: configuration.limits.authEnabled, in: store,
+            shared: redis.map { SharedRates(redis: $0) })
         guard let sender = MailSender(configuration.mail.from) else {
             throw Problem.internal(cause: "mail.from is no sender")
         }

@@ -4,11 +4,16 @@ extension Connection {
     package var rateStates: RateStates { RateStates(db: self) }
 }
 
-/// The `rate_states` table: checkpoints of rates, so that a restart hands out no fresh burst.
+/// The `rate_states` table: checkpoints of rates, so that a restart hands out no fresh burst; and
+/// runs of wrong guesses, whose count stands where the backlog does.
 package struct RateStates {
     let db: any Connection
 
-    /// Whose rate it is: `user:<id>`, `key:<id>`, or `throttle` for those of sign-in.
+    /// The subject of runs of guesses. It stands in the statements as a word: an index of a part of
+    /// the table serves only those that name the part.
+    package static let runs = "guesses"
+
+    /// Whose rate it is: `user:<id>`, `key:<id>`, `throttle` for those of sign-in, or `runs`.
     package struct Entry: Sendable, Equatable {
         package let subject: String
         package let name: String
@@ -63,12 +68,25 @@ package struct RateStates {
         }
     }
 
+    /// Rates, and runs that were forgiven. Those that were not have no age.
     package func prune(updatedBefore moment: Timestamp, atMost most: Int) throws(Problem) -> Int {
         try db.execute(
             """
             DELETE FROM rate_states WHERE (subject, name) IN
-                (SELECT subject, name FROM rate_states WHERE updated_at < \(moment)
+                (SELECT subject, name FROM rate_states
+                 WHERE updated_at < \(moment) AND (subject <> 'guesses' OR backlog = '0')
                  ORDER BY updated_at LIMIT \(most))
+            """)
+    }
+
+    /// Keeps that many runs: the longest, and of equal ones the newest.
+    package func pruneRuns(keeping kept: Int, atMost most: Int) throws(Problem) -> Int {
+        try db.execute(
+            """
+            DELETE FROM rate_states WHERE subject = 'guesses' AND name IN
+                (SELECT name FROM rate_states WHERE subject = 'guesses' AND backlog <> '0'
+                 ORDER BY length(backlog) DESC, backlog DESC, updated_at DESC, name DESC
+                 LIMIT \(most) OFFSET \(kept))
             """)
     }
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import unicodedata
 
@@ -267,6 +268,32 @@ def test_a_run_of_wrong_passwords_outlives_a_kill(start):
     server.kill()
     server.start()
     problem(sign_in(server, address, password), 429, "rate_limited")
+
+
+def test_a_run_of_wrong_passwords_outlives_the_clean_up_and_a_success_ends_it(start):
+    settings = {"limits_auth_enabled": "true", "limits_checkpoint_interval": "50ms"}
+    server = start(**settings, jobs_clean_up="")
+    guessed, forgiven = server.person(), server.person()
+    for person, count in ((guessed, 11), (forgiven, 9)):
+        for _ in range(count):
+            sign_in(server, person.email, new_password())
+    server.login(forgiven.email, forgiven.password)
+    server.stop()
+    with contextlib.closing(sqlite3.connect(server.database())) as store, store:
+        store.execute("UPDATE rate_states SET updated_at = updated_at - 40 * 86400000")
+    server.restart(jobs_clean_up="@every 1s")
+
+    def rows():
+        query = "SELECT count(*) FROM rate_states WHERE name LIKE 'login:%'"
+        with sqlite3.connect(f"file:{server.database()}?mode=ro", uri=True) as store:
+            return store.execute(query).fetchone()[0]
+
+    eventually(lambda: rows() < 2, what="the clean-up")
+    server.restart()
+    # Forty days later the next guess may begin, and the one after it waits.
+    problem(sign_in(server, guessed.email, new_password()), 401, "invalid_credentials")
+    problem(sign_in(server, guessed.email, guessed.password), 429, "rate_limited")
+    server.login(forgiven.email, forgiven.password)
 
 
 def test_the_number_of_reset_mails_is_throttled(start):

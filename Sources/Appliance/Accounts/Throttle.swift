@@ -5,6 +5,9 @@ import Synchronization
 
 /// Rates that protect the appliance itself: guesses at passwords, floods of mail, greedy clients.
 /// By account and by client address; in memory, checkpointed so that a restart resets nothing.
+///
+/// Rates that memory has no room for are forgotten: they drain in an hour anyway. A run of guesses
+/// is not: what the store has yet to learn of it stays, and the rest comes back from there.
 final class Throttle: Sendable {
     /// Something that is counted, and how fast it may happen.
     struct Purpose: Sendable {
@@ -53,45 +56,55 @@ final class Throttle: Sendable {
         fileprivate var prefix: String { rawValue + ":" }
     }
 
-    /// Buckets kept: an attacker must fill all of them from throttled addresses to wash one out.
-    private static let bucketsMax = 200_000
+    /// Buckets in memory: an attacker must fill all of them from throttled addresses to wash a rate
+    /// out.
+    static let bucketsMax = 200_000
+    /// Names that the store has yet to learn: with more it has taken nothing for long. No guess is
+    /// counted then, as none may be forgotten and memory must not fill up.
+    private static let unsavedMax = 50_000
     /// Tries to count with the other daemons before a caller is told to come again. Each try that
     /// is in vain is another daemon's that was not, and each has one under way for a name.
     private static let triesMax = 32
-    /// The subject of our rows in `rate_states`.
+    /// The subject of our rates in `rate_states`.
     static let subject = "throttle"
 
     /// How long the next one has to wait: zero now, and then it is counted; nil for ever.
     private typealias Rule = @Sendable (inout RateLimiter, Timestamp) -> Duration?
 
-    /// What several daemons count together.
-    struct Shared: Sendable {
-        let rates: SharedRates
-        /// What the store has under a name: for a Redis that has forgotten it.
-        let kept: @Sendable (_ name: String) async throws(Problem) -> RateLimiter?
+    private struct Cell: Sendable {
+        var rate = RateLimiter()
+        /// Whether the store has it as it is. Of what is never saved this says nothing.
+        var isSaved = true
 
-        init(rates: SharedRates, in store: any Database) {
-            self.rates = rates
-            kept = { name throws(Problem) in
-                try await store.read { db throws(Problem) in
-                    try db.rateStates.find(Throttle.subject, name)
-                }
-            }
+        /// Whether that is news to the store.
+        mutating func set(_ new: RateLimiter) -> Bool {
+            guard new != rate else { return false }
+            (rate, isSaved) = (new, false)
+            return true
         }
     }
 
     private let isEnabled: Bool
-    private let shared: Shared?
+    private let store: any Database
+    private let shared: SharedRates?
     private let turnstiles = Turnstile.Row()
-    private let buckets = LiveCache<String, RateLimiter>(capacity: bucketsMax)
+    private let buckets: LiveCache<String, Cell>
     /// Guesses, as `rate_states` keeps them: the count stands where the backlog does.
-    private let guesses = LiveCache<String, RateLimiter>(capacity: bucketsMax)
+    private let guesses: LiveCache<String, Cell>
     private let unsaved = Mutex<Set<String>>([])
 
-    /// - Parameter shared: nil where one daemon counts alone.
-    init(isEnabled: Bool, shared: Shared? = nil) {
+    /// - Parameters:
+    ///   - shared: what several daemons count together; nil where one counts alone.
+    ///   - capacity: of memory, for rates and for runs of guesses each.
+    init(
+        isEnabled: Bool, in store: any Database, shared: SharedRates? = nil,
+        capacity: Int = Throttle.bucketsMax
+    ) {
         self.isEnabled = isEnabled
+        self.store = store
         self.shared = shared
+        buckets = LiveCache(capacity: capacity)
+        guesses = LiveCache(capacity: capacity) { $0.isSaved }
     }
 
     /// Takes one, or throws `rate_limited` with the time until one is free. For what each daemon
@@ -99,18 +112,18 @@ final class Throttle: Sendable {
     func takeHere(_ purpose: Purpose, _ subject: String, at now: Timestamp) throws(Problem) {
         guard isEnabled else { return }
         let name = Self.name(purpose, subject)
-        let wait = waitHere(name, at: now, Self.rule(of: purpose))
-        if purpose.isKept { unsaved.withLock { _ = $0.insert(name) } }
-        try Self.pass(wait, purpose)
+        let taken = buckets.with(name, orInsert: Cell()) {
+            Self.apply(Self.rule(of: purpose), to: &$0, at: now)
+        }
+        if taken.isNews, purpose.isKept { note(name) }
+        try Self.pass(taken.wait, purpose)
     }
 
     /// The same, of all daemons together.
     func take(_ purpose: Purpose, _ subject: String, at now: Timestamp) async throws(Problem) {
         guard isEnabled else { return }
         let name = Self.name(purpose, subject)
-        let wait = try await wait(name, at: now, Self.rule(of: purpose))
-        unsaved.withLock { _ = $0.insert(name) }
-        try Self.pass(wait, purpose)
+        try Self.pass(try await wait(name, at: now, Self.rule(of: purpose)), purpose)
     }
 
     private static func pass(_ wait: Duration?, _ purpose: Purpose) throws(Problem) {
@@ -133,12 +146,12 @@ final class Throttle: Sendable {
     /// begin.
     func take(_ guess: Guess, _ subject: String, at now: Timestamp) async throws(Problem) {
         guard isEnabled else { return }
+        guard unsaved.withLock({ $0.count }) < Self.unsavedMax else {
+            throw .overloaded("Sign-in", retryAfter: .seconds(1))
+        }
         let name = guess.prefix + Self.digest(of: subject)
         let wait = try await wait(name, at: now, Self.guessRule)
-        guard wait != .zero else {
-            unsaved.withLock { _ = $0.insert(name) }
-            return
-        }
+        guard wait != .zero else { return }
         var problem = Problem(.rateLimited, "Too many attempts; wait a little.")
         if wait == nil { problem.detail = "Too many wrong guesses; set a new password by mail." }
         problem.retryAfter = wait ?? .seconds(900)
@@ -159,11 +172,18 @@ final class Throttle: Sendable {
     func forgive(_ guess: Guess, _ subject: String, at now: Timestamp) async {
         guard isEnabled else { return }
         let name = guess.prefix + Self.digest(of: subject)
-        let none = RateLimiter(updatedAt: now)
-        guesses.put(name, none)
-        unsaved.withLock { _ = $0.insert(name) }
+        // Not before the guess, which may have been counted by another clock: of two states the
+        // store keeps the newer one.
+        let none = guesses.with(name, orInsert: Cell()) { cell in
+            let none = RateLimiter(updatedAt: max(now, cell.rate.updatedAt))
+            _ = cell.set(none)
+            return none
+        }
+        note(name)
+        // What is being read from the store at this moment is from before.
+        guesses.markLoadStale(name)
         do throws(RedisFailure) {
-            try await shared?.rates.set(name, to: none)
+            try await shared?.set(name, to: none)
         } catch {
             // What Redis had is then still held against them there: a wait too many, never one too
             // few.
@@ -172,12 +192,47 @@ final class Throttle: Sendable {
 
     // MARK: Counting
 
-    private func cells(of name: String) -> LiveCache<String, RateLimiter> {
+    private func cells(of name: String) -> LiveCache<String, Cell> {
         Self.isGuess(name) ? guesses : buckets
     }
 
-    private func waitHere(_ name: String, at now: Timestamp, _ rule: Rule) -> Duration? {
-        cells(of: name).with(name, orInsert: RateLimiter()) { rule(&$0, now) }
+    private static func apply(
+        _ rule: Rule, to cell: inout Cell, at now: Timestamp
+    ) -> (wait: Duration?, isNews: Bool) {
+        var rate = cell.rate
+        let wait = rule(&rate, now)
+        return (wait, cell.set(rate))
+    }
+
+    private func note(_ name: String) { unsaved.withLock { _ = $0.insert(name) } }
+
+    private func put(_ name: String, _ rate: RateLimiter) {
+        let isNews = cells(of: name).with(name, orInsert: Cell()) { $0.set(rate) }
+        if isNews { note(name) }
+    }
+
+    /// By this daemon's own count.
+    private func waitHere(
+        _ name: String, at now: Timestamp, _ rule: Rule
+    ) async throws(Problem) -> Duration? {
+        for _ in 0..<Self.triesMax {
+            _ = try await cells(of: name).load(name) { () throws(Problem) -> Cell? in
+                Cell(rate: try await Self.isGuess(name) ? self.kept(name) : RateLimiter())
+            }
+            let taken = cells(of: name).with(name) { Self.apply(rule, to: &$0, at: now) }
+            // Memory may have let it go in between.
+            guard let taken else { continue }
+            if taken.isNews { note(name) }
+            return taken.wait
+        }
+        throw .overloaded("Sign-in", retryAfter: .seconds(1))
+    }
+
+    /// What the store has.
+    private func kept(_ name: String) async throws(Problem) -> RateLimiter {
+        try await store.read { db throws(Problem) in
+            try db.rateStates.find(Self.rowSubject(of: name), name) ?? RateLimiter()
+        }
     }
 
     /// Without Redis this daemon's own count holds, which goes on from what it last knew of the
@@ -185,41 +240,41 @@ final class Throttle: Sendable {
     private func wait(
         _ name: String, at now: Timestamp, _ rule: @escaping Rule
     ) async throws(Problem) -> Duration? {
-        guard let shared else { return waitHere(name, at: now, rule) }
+        guard let shared else { return try await waitHere(name, at: now, rule) }
         return try await turnstiles[name].pass { () throws(Problem) in
             var seen: SharedRates.Seen
             do throws(RedisFailure) {
-                seen = try await shared.rates.look(at: name)
+                seen = try await shared.look(at: name)
             } catch {
-                return self.waitHere(name, at: now, rule)
+                return try await self.waitHere(name, at: now, rule)
             }
-            let first = seen.rate == nil ? try await self.known(name, shared) : RateLimiter()
+            let first = seen.rate == nil ? try await self.known(name) : RateLimiter()
             do throws(RedisFailure) {
                 for _ in 0..<Self.triesMax {
                     let former = seen.rate ?? first
                     var rate = former
                     let wait = rule(&rate, seen.now)
                     if rate != former,
-                        let other = try await shared.rates.replace(name, seen, with: rate)
+                        let other = try await shared.replace(name, seen, with: rate)
                     {
                         seen = other
                         continue
                     }
-                    self.cells(of: name).put(name, rate)
+                    self.put(name, rate)
                     return wait
                 }
             } catch {
-                return self.waitHere(name, at: now, rule)
+                return try await self.waitHere(name, at: now, rule)
             }
             throw .overloaded("Sign-in", retryAfter: .seconds(1))
         }
     }
 
     /// Where Redis has nothing: what is known here or in the store, whichever is newer.
-    private func known(_ name: String, _ shared: Shared) async throws(Problem) -> RateLimiter {
-        let own = cells(of: name).with(name) { $0 }
-        let kept = try await shared.kept(name)
-        return [own, kept].compactMap(\.self).max { $0.updatedAt < $1.updatedAt } ?? RateLimiter()
+    private func known(_ name: String) async throws(Problem) -> RateLimiter {
+        let own = cells(of: name).with(name) { $0.rate } ?? RateLimiter()
+        let kept = try await kept(name)
+        return own.updatedAt < kept.updatedAt ? kept : own
     }
 
     /// What was counted is personal (an address of some kind), so only its hash is kept.
@@ -241,10 +296,14 @@ final class Throttle: Sendable {
             return taken
         }
         return names.compactMap { name in
-            cells(of: name).with(name) { $0 }.map {
-                RateStates.Entry(subject: Self.subject, name: name, rate: $0)
+            cells(of: name).with(name) { $0.rate }.map {
+                RateStates.Entry(subject: Self.rowSubject(of: name), name: name, rate: $0)
             }
         }
+    }
+
+    private static func rowSubject(of name: String) -> String {
+        isGuess(name) ? RateStates.runs : subject
     }
 
     private static func isGuess(_ name: String) -> Bool {
@@ -257,7 +316,17 @@ final class Throttle: Sendable {
         }
     }
 
+    /// After the commit: memory may let go what has not changed meanwhile.
+    func didSave(_ entries: [RateStates.Entry]) {
+        for entry in entries {
+            _ = cells(of: entry.name).with(entry.name) { cell in
+                if cell.rate == entry.rate { cell.isSaved = true }
+            }
+        }
+    }
+
+    /// Rates of before a restart. Runs come one by one, when somebody guesses.
     func restore(_ entries: [RateStates.Entry]) {
-        for entry in entries { cells(of: entry.name).put(entry.name, entry.rate) }
+        for entry in entries { buckets.put(entry.name, Cell(rate: entry.rate)) }
     }
 }

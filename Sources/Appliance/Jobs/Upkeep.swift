@@ -20,9 +20,14 @@ extension Appliance {
     /// Sessions, tokens, leases and reservations are kept this long after their end, so that a late
     /// reuse still shows.
     private static let endedKept: Duration = .seconds(7 * 86_400)
-    /// Throttles drain within an hour; a run of wrong passwords is remembered for a day. What is
-    /// older is noise, and a flood of it would be read at every start.
+    /// Throttles drain within an hour: what is older is noise, and a flood of it would be read at
+    /// every start.
     private static let ratesKept: Duration = .seconds(24 * 3600)
+    /// A run of wrong guesses lasts until a success or a new password, however long that takes
+    /// (security L1). Anybody can begin one at any address, so their number is bounded, at some
+    /// 50 MB, and the shortest go first: to make a run of n forgotten takes a hundred thousand
+    /// others of n, each guess a password hashed, for n guesses more.
+    private static let runsMax = 100_000
 
     /// Writes down which subscriptions have run out. The gate refuses them at once without this.
     package func expireSubscriptions(at now: Timestamp) async throws(Problem) {
@@ -61,6 +66,9 @@ extension Appliance {
         }
         try await prune { db throws(Problem) in
             try db.rateStates.prune(updatedBefore: now - Self.ratesKept, atMost: most)
+        }
+        try await prune { db throws(Problem) in
+            try db.rateStates.pruneRuns(keeping: Self.runsMax, atMost: most)
         }
         try await prune { db throws(Problem) in
             try db.quotaAlerts.prune(createdBefore: now - QuotaAlerts.kept, atMost: most)

@@ -130,5 +130,6 @@ extension Appliance {
             traffic.putBack(requests)
             throw error
         }
+        throttle.didSave(throttles)
     }
 }

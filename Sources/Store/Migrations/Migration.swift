@@ -17,6 +17,6 @@ package struct Migration: Sendable {
     /// In order; the position is the version.
     package static let all = [
         foundation, serviceCalls, secondFactors, administration, backgroundJobs, quotaNotices,
-        severalNodes,
+        severalNodes, guessRuns,
     ]
 }

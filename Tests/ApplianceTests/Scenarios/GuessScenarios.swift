@@ -1,4 +1,5 @@
 import Domain
+import Store
 import Support
 import Testing
 
@@ -66,6 +67,48 @@ struct GuessScenarios {
         try await TestServer.run(folder: folder, clock: clock) { server async throws in
             let refused = try await server.login("nobody@example.com", password: Self.wrong)
             #expect(refused.retryAfter == 360)
+        }
+    }
+
+    @Test("a run of wrong passwords is not forgotten, however long ago and whatever restarts")
+    func outlivesCleanUp() async throws {
+        let folder = try TemporaryFolder()
+        let clock = FakeClock()
+        try await TestServer.run(folder: folder, clock: clock) { server async throws in
+            try await Self.fail(server, "nobody@example.com", times: 12)
+        }
+        for _ in 0..<2 {
+            clock.advance(.seconds(40 * 86_400))
+            try await TestServer.run(folder: folder, clock: clock) { server async throws in
+                try await server.appliance.cleanUp(at: clock.now)
+            }
+        }
+        try await TestServer.run(folder: folder, clock: clock) { server async throws in
+            let next = try await server.login("nobody@example.com", password: Self.wrong)
+            #expect(next.status == 401)
+            let refused = try await server.login("nobody@example.com", password: Self.wrong)
+            #expect(refused.retryAfter == 720)
+        }
+    }
+
+    @Test("a run that ended in a success goes with the next clean-ups")
+    func forgivenGoes() async throws {
+        let folder = try TemporaryFolder()
+        let clock = FakeClock()
+        let runs: SQL = "SELECT count(*) FROM rate_states WHERE subject = 'guesses'"
+        @Sendable func count(_ server: TestServer) async throws -> Int64 {
+            try await server.appliance.store.read { db throws(Problem) in try db.count(runs) }
+        }
+        try await TestServer.run(folder: folder, clock: clock) { server async throws in
+            _ = try await server.register("ann@example.com")
+            try await Self.fail(server, "ann@example.com", times: 3)
+            #expect(try await server.login("ann@example.com").status == 200)
+        }
+        try await TestServer.run(folder: folder, clock: clock) { server async throws in
+            #expect(try await count(server) == 1)
+            clock.advance(.seconds(2 * 86_400))
+            try await server.appliance.cleanUp(at: clock.now)
+            #expect(try await count(server) == 0)
         }
     }
 

@@ -114,4 +114,54 @@ struct RateStateContract {
             #expect(try await db.texts(left) == (6...10).map { "n\($0)" })
         }
     }
+
+    @Test("A run of guesses has no age until it is forgiven")
+    func runs() async throws {
+        try await withStore { db in
+            try await db.write { db throws(Problem) in
+                try db.rateStates.save([
+                    Self.entry(RateStates.runs, "login:a", backlog: 1, at: 1),
+                    Self.entry(RateStates.runs, "login:b", backlog: 0, at: 2),
+                    Self.entry(RateStates.runs, "login:c", backlog: 0, at: 9),
+                    Self.entry("user:a", "d", backlog: 5, at: 3),
+                ])
+            }
+            let pruned = try await db.write { db throws(Problem) in
+                try db.rateStates.prune(
+                    updatedBefore: Timestamp(milliseconds: 9), atMost: 100)
+            }
+            #expect(pruned == 2)
+            let left: SQL = "SELECT name FROM rate_states ORDER BY name"
+            #expect(try await db.texts(left) == ["login:a", "login:c"])
+        }
+    }
+
+    @Test("Of runs beyond the bound the shortest go, and of equal ones the oldest; rates stay")
+    func runsBounded() async throws {
+        try await withStore { db in
+            let counts: [(String, Int128)] = [("a", 2), ("b", 10), ("c", 9), ("d", 2), ("e", 100)]
+            try await db.write { db throws(Problem) in
+                try db.rateStates.save(
+                    counts.enumerated().map { index, run in
+                        Self.entry(
+                            RateStates.runs, run.0, backlog: run.1, at: Int64(index + 1))
+                    } + [
+                        Self.entry(RateStates.runs, "f", backlog: 0, at: 9),
+                        Self.entry("user:a", "g", at: 1),
+                    ])
+            }
+            func prune(keeping kept: Int, atMost most: Int) async throws -> Int {
+                try await db.write { db throws(Problem) in
+                    try db.rateStates.pruneRuns(keeping: kept, atMost: most)
+                }
+            }
+            let left: SQL = "SELECT name FROM rate_states ORDER BY name"
+            #expect(try await prune(keeping: 5, atMost: 9) == 0)
+            #expect(try await prune(keeping: 4, atMost: 9) == 1)
+            #expect(try await db.texts(left) == ["b", "c", "d", "e", "f", "g"])
+            #expect(try await prune(keeping: 2, atMost: 1) == 1)
+            #expect(try await prune(keeping: 2, atMost: 1) == 1)
+            #expect(try await db.texts(left) == ["b", "e", "f", "g"])
+        }
+    }
 }

@@ -221,6 +221,9 @@ struct QueryCalls {
         add("rateStates.prune") { db throws(Problem) in
             _ = try db.rateStates.prune(updatedBefore: now, atMost: 9)
         }
+        add("rateStates.pruneRuns") { db throws(Problem) in
+            _ = try db.rateStates.pruneRuns(keeping: 9, atMost: 9)
+        }
     }
 
     private mutating func addRest() {

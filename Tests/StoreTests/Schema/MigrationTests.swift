@@ -5,10 +5,10 @@ import Testing
 
 @Suite("Migrations")
 struct MigrationTests {
-    /// The last table of each, which is in its way when it is there before.
+    /// The last table or index of each, which is in its way when it is there before.
     private static let lastTables = [
         "installation", "idempotency_keys", "recovery_codes", "activity", "schedules",
-        "quota_alerts", "changes",
+        "quota_alerts", "changes", "guess_runs",
     ]
 
     private static func schema(of place: StoreFile) throws -> [String] {
@@ -74,5 +74,25 @@ struct MigrationTests {
             #expect(kept == 1, "\(row.table)")
         }
         #expect(try store.count("SELECT count(*) FROM pragma_foreign_key_check") == 0)
+    }
+
+    @Test("Runs of guesses of before are runs afterwards, and rates are rates")
+    func guessRuns() throws {
+        let place = try StoreFile()
+        try place.create(version: 7)
+        let store = try SQLiteFile.openWriter(place.path)
+        for name in ["login:a", "login-from:a", "mail:a", "otp:a", "password:a"] {
+            try store.execute("INSERT INTO rate_states VALUES ('throttle', \(name), '9', 1)")
+        }
+        try store.execute("INSERT INTO rate_states VALUES ('user:a', 'login:a', '9', 1)")
+        try SQLiteSchema.migrate(store, from: 7)
+        let rows = try store.rows(
+            "SELECT subject || ' ' || name || ' ' || backlog FROM rate_states ORDER BY 1"
+        ) { row throws(Problem) in try row.text() }
+        #expect(
+            rows == [
+                "guesses login:a 9", "guesses otp:a 9", "guesses password:a 9",
+                "throttle login-from:a 9", "throttle mail:a 9", "user:a login:a 9",
+            ])
     }
 }

@@ -25,6 +25,7 @@ struct SchemaTests {
         "audit_logs_by_action", "users_inactive", "subscriptions_active_by_plan",
         "jobs_due", "jobs_unique", "jobs_by_state", "jobs_by_kind",
         "jobs_unfinished", "schedules_by_next", "usage_counters_of_keys", "quota_alerts_by_age",
+        "guess_runs",
     ]
 
     /// Column by column what docs/data.md calls unique beside the primary keys.
