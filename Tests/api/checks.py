@@ -12,6 +12,7 @@ from typing import Any, Callable
 from urllib.parse import urlsplit
 
 import httpx
+from http_sfv import List
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
@@ -112,6 +113,13 @@ def same_but_for_the_request(first: httpx.Response, second: httpx.Response) -> N
         return response.status_code, headers, text
 
     assert seen(first) == seen(second)
+
+
+def members(response: httpx.Response, name: str) -> dict[str, dict]:
+    """The parameters of each member of a header that is a list of structured fields."""
+    fields = List()
+    fields.parse(response.headers[name].encode())
+    return {member.value: dict(member.params) for member in fields}
 
 
 def eventually(question: Callable[[], Any], within: float = 10, what: str = "") -> Any:

@@ -9,8 +9,8 @@ import unicodedata
 import pytest
 
 from checks import TIME, TOKEN_PAIR, USER, UUID_V7
-from checks import eventually, invalid, ok, problem, same_but_for_the_request, together
-from checks import unauthorized
+from checks import eventually, invalid, members, ok, problem, same_but_for_the_request
+from checks import together, unauthorized
 from gatehouse import PASSWORD_MARK, new_email, new_password
 
 
@@ -250,6 +250,53 @@ def test_guessing_a_password_is_throttled_whatever_address_is_claimed(start):
     statuses = [answer.status_code for answer in answers]
     assert statuses[0] == 401 and set(statuses) == {401, 429}
     problem(answers[statuses.index(429)], 429, "rate_limited")
+
+
+def refusal(answer):
+    """What a 429 says in its fields, which all agree."""
+    problem(answer, 429, "rate_limited")
+    policy, state = members(answer, "ratelimit-policy"), members(answer, "ratelimit")
+    [(name, allowed)], [(same, left)] = policy.items(), state.items()
+    assert name == same and left["r"] == 0
+    assert 0 < left["t"] <= int(answer.headers["retry-after"])
+    return name, allowed
+
+
+def test_a_sign_in_that_is_refused_says_by_which_rule_and_not_whether_there_is_an_account(start):
+    server = start(limits_auth_enabled="true")
+    answers = []
+    for address in (server.person().email, new_email()):
+        for _ in range(10):
+            problem(sign_in(server, address, new_password()), 401, "invalid_credentials")
+        answers.append(sign_in(server, address, new_password()))
+        assert refusal(answers[-1]) == ("login", {"q": 10, "w": 900})
+    known, unknown = (set(answer.headers) for answer in answers)
+    assert known == unknown
+    waits = [int(answer.headers["retry-after"]) for answer in answers]
+    assert all(80 < wait <= 90 for wait in waits), waits
+
+
+def test_free_calls_that_are_refused_say_by_which_rule_and_nothing_of_others(start):
+    server = start(
+        limits_auth_enabled="true", limits_api_per_minute_user="3",
+        limits_api_per_minute_address="15",
+    )
+    people = [server.person(), server.person()]
+    for person in people:
+        for _ in range(3):
+            answer = server.get("/me", person)
+            assert ok(answer) and "ratelimit" not in answer.headers
+        assert refusal(server.get("/me", person)) == ("api", {"q": 3, "w": 60})
+    answers = [server.get("/plans") for _ in range(20)]
+    assert refusal(answers[-1]) == ("api-from", {"q": 15, "w": 60})
+
+
+def test_mails_that_are_refused_say_by_which_rule(start):
+    server = start(limits_auth_enabled="true")
+    body = {"email": new_email()}
+    answers = [server.post("/auth/forgot-password", json=body) for _ in range(6)]
+    assert [answer.status_code for answer in answers[:5]] == [202] * 5
+    assert refusal(answers[5]) == ("mail", {"q": 5, "w": 3600})
 
 
 def test_a_run_of_wrong_passwords_outlives_a_kill(start):

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 import pytest
-from http_sfv import List
 
 from checks import GATE, LIMIT_FIELDS, TIME
-from checks import invalid, ok, problem, together, unauthorized
+from checks import invalid, members, ok, problem, together, unauthorized
 
 IDENTITY = ["User", "Key", "Plan", "Role", "Scopes"]
 
@@ -34,12 +33,6 @@ def seconds_until(time, answer):
     now = datetime.strptime(answer.headers["date"], "%a, %d %b %Y %H:%M:%S GMT")
     moment = datetime.fromisoformat(time.replace("Z", "+00:00"))
     return (moment - now.replace(tzinfo=timezone.utc)).total_seconds()
-
-
-def members(answer, name):
-    fields = List()
-    fields.parse(answer.headers[name].encode())
-    return {member.value: dict(member.params) for member in fields}
 
 
 def test_the_gate_tells_a_key_who_it_is_and_what_is_left(server):

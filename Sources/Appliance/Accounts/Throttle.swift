@@ -54,6 +54,13 @@ final class Throttle: Sendable {
         case login, password, otp
 
         fileprivate var prefix: String { rawValue + ":" }
+
+        /// As clients are told of it: so many at once, and then less than that in a window.
+        fileprivate var rule: RateRule {
+            RateRule(
+                name: rawValue, bound: GuessLimiter.freeCount,
+                period: GuessLimiter.waitMax.wholeMilliseconds)
+        }
     }
 
     /// Buckets in memory: an attacker must fill all of them from throttled addresses to wash a rate
@@ -116,21 +123,38 @@ final class Throttle: Sendable {
             Self.apply(Self.rule(of: purpose), to: &$0, at: now)
         }
         if taken.isNews, purpose.isKept { note(name) }
-        try Self.pass(taken.wait, purpose)
+        try Self.pass(taken.wait, purpose, at: now)
     }
 
     /// The same, of all daemons together.
     func take(_ purpose: Purpose, _ subject: String, at now: Timestamp) async throws(Problem) {
         guard isEnabled else { return }
         let name = Self.name(purpose, subject)
-        try Self.pass(try await wait(name, at: now, Self.rule(of: purpose)), purpose)
+        let wait = try await wait(name, at: now, Self.rule(of: purpose))
+        try Self.pass(wait, purpose, at: now)
     }
 
-    private static func pass(_ wait: Duration?, _ purpose: Purpose) throws(Problem) {
+    private static func pass(
+        _ wait: Duration?, _ purpose: Purpose, at now: Timestamp
+    ) throws(Problem) {
         guard wait != .zero else { return }
+        throw refusal(by: purpose.rule, for: wait ?? .milliseconds(purpose.rule.period), at: now)
+    }
+
+    /// Tells the rule that everybody is under, and the wait; of what was counted, by whom and at
+    /// whose account, nothing else (security E1, Q4).
+    private static func refusal(
+        by rule: RateRule, for wait: Duration, at now: Timestamp
+    ) -> Problem {
         var problem = Problem(.rateLimited, "Too many attempts; wait a little.")
-        problem.retryAfter = wait ?? .seconds(purpose.rule.period / 1000)
-        throw problem
+        problem.retryAfter = wait
+        problem.limits = [
+            LimitState(
+                name: rule.name, allowed: rule.bound, used: rule.bound, remaining: 0,
+                resetsAt: now + wait, windowSeconds: rule.period / 1000)
+        ]
+        problem.limitsAt = now
+        return problem
     }
 
     private static func rule(of purpose: Purpose) -> Rule {
@@ -152,9 +176,8 @@ final class Throttle: Sendable {
         let name = guess.prefix + Self.digest(of: subject)
         let wait = try await wait(name, at: now, Self.guessRule)
         guard wait != .zero else { return }
-        var problem = Problem(.rateLimited, "Too many attempts; wait a little.")
+        var problem = Self.refusal(by: guess.rule, for: wait ?? GuessLimiter.waitMax, at: now)
         if wait == nil { problem.detail = "Too many wrong guesses; set a new password by mail." }
-        problem.retryAfter = wait ?? .seconds(900)
         throw problem
     }
 

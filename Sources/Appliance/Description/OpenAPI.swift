@@ -80,9 +80,11 @@ enum OpenAPI {
         mutating func refusal(_ status: Int, _ codes: [Problem.Code], isMetered: Bool) -> JSON {
             let codes = codes.sorted { $0.rawValue < $1.rawValue }
             let words = codes.map(\.rawValue)
-            let hasLimits = isMetered && [402, 403, 429].contains(status)
+            // What is not metered is throttled, and says by which rule.
+            let hasLimits = isMetered ? [402, 403, 429].contains(status) : status == 429
             let name =
-                "\(status)-" + words.joined(separator: "-") + (hasLimits ? "-metered" : "")
+                "\(status)-" + words.joined(separator: "-")
+                + (isMetered && hasLimits ? "-metered" : "")
             if refusals[name] == nil {
                 let problem = Problem.schema
                 var headers: [Reply.Header] = []

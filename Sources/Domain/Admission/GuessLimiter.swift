@@ -11,7 +11,7 @@ package struct GuessLimiter: Equatable, Sendable {
     package static let freeCount: Int64 = 10
     package static let countMax: Int64 = 100
     private static let firstWait: Duration = .seconds(90)
-    private static let waitMax: Duration = .seconds(900)
+    package static let waitMax: Duration = .seconds(900)
     /// 90 s doubled four times is past the longest wait.
     private static let doublingsMax: Int64 = 4
 
