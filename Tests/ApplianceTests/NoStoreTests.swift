@@ -1,34 +1,9 @@
 import Domain
 import Store
 import Support
-import Synchronization
 import Testing
 
 @testable import Appliance
-
-/// A store that cannot answer, and counts who asked.
-private final class NoStore: Database {
-    private let count = Mutex(0)
-
-    let enqueued = Wake()
-
-    var asked: Int { count.withLock { $0 } }
-
-    func close() {}
-
-    func read<Value: Sendable>(
-        _ body: @escaping @Sendable (any Connection) throws(Problem) -> Value
-    ) async throws(Problem) -> Value {
-        count.withLock { $0 += 1 }
-        throw Problem(.unavailable, "The store is away.")
-    }
-
-    func write<Value: Sendable>(
-        _ body: @escaping @Sendable (any Connection) throws(Problem) -> Value
-    ) async throws(Problem) -> Value {
-        try await read(body)
-    }
-}
 
 @Suite("Without the store")
 struct NoStoreTests {
@@ -42,8 +17,8 @@ struct NoStoreTests {
     init() throws {
         folder = try TemporaryFolder()
         let ring = try KeyRing(
-            path: folder.path + "/keys.json", algorithm: .edDSA, tokenTTL: .seconds(900),
-            now: Self.now)
+            path: folder.path + "/keys.json", store: store, algorithm: .edDSA,
+            tokenTTL: .seconds(900), now: Self.now)
         tokens = AccessTokens(keys: ring, issuer: "i", audience: "a", ttl: .seconds(900))
         authenticator = Authenticator(store: store, tokens: tokens, customersMax: 100)
     }

@@ -73,7 +73,7 @@ struct SharedKeyTests {
         try await a.reload(at: Self.now)
         try await b.reload(at: Self.now)
         let former = try a.active(at: Self.now).id
-        try await a.rotate(at: Self.now)
+        try await a.rotate(by: .shell, at: Self.now)
         // The other node has not heard of it: what this one signs now, it knows.
         let soon = Self.known + .milliseconds(-1)
         #expect(try a.active(at: soon).id == former)
@@ -94,9 +94,9 @@ struct SharedKeyTests {
         let a = ring()
         try await a.reload(at: Self.now)
         let first = try a.active(at: Self.now).id
-        try await a.rotate(at: Self.now)
+        try await a.rotate(by: .shell, at: Self.now)
         let later = Self.now + .seconds(2)
-        try await a.rotate(at: later)
+        try await a.rotate(by: .shell, at: later)
         #expect(try a.active(at: Self.known + .milliseconds(-1)).id == first)
         let second = try a.active(at: Self.known).id
         let third = try a.active(at: later + KeyRing.lead).id
@@ -138,9 +138,9 @@ struct SharedKeyTests {
     func takenOver() async throws {
         defer { done() }
         let alone = try KeyRing(
-            path: folder.path + "/a.json", algorithm: .edDSA, tokenTTL: .seconds(900),
-            now: Self.now)
-        try await alone.rotate(at: Self.now)
+            path: folder.path + "/a.json", store: store, algorithm: .edDSA,
+            tokenTTL: .seconds(900), now: Self.now)
+        try await alone.rotate(by: .shell, at: Self.now)
         let (a, b) = (ring("a"), ring("b"))
         try await b.reload(at: Self.now)
         try await a.reload(at: Self.now)
@@ -180,7 +180,7 @@ struct SharedKeyTests {
         let id = try a.active(at: Self.now).id
         done()
         await #expect(throws: Problem.self) { try await a.reload(at: Self.now) }
-        await #expect(throws: Problem.self) { try await a.rotate(at: Self.now) }
+        await #expect(throws: Problem.self) { try await a.rotate(by: .shell, at: Self.now) }
         #expect(try a.active(at: Self.known).id == id)
     }
 }

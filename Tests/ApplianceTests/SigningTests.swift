@@ -1,4 +1,5 @@
 import Domain
+import Store
 import Support
 import Testing
 
@@ -10,10 +11,10 @@ struct SigningTests {
 
     private static func tokens(
         _ algorithm: SigningAlgorithm, _ folder: TemporaryFolder,
-        issuer: String = "https://a.example"
+        issuer: String = "https://a.example", store: any Database = NoStore()
     ) throws -> AccessTokens {
         let ring = try KeyRing(
-            path: folder.path + "/\(algorithm.rawValue).json", algorithm: algorithm,
+            path: folder.path + "/\(algorithm.rawValue).json", store: store, algorithm: algorithm,
             tokenTTL: .seconds(900), now: now)
         return AccessTokens(keys: ring, issuer: issuer, audience: "test", ttl: .seconds(900))
     }
@@ -118,11 +119,13 @@ struct SigningTests {
         let folder = try TemporaryFolder()
         let path = folder.path + "/keys.json"
         let first = try KeyRing(
-            path: path, algorithm: .edDSA, tokenTTL: .seconds(900), now: Self.now)
+            path: path, store: NoStore(), algorithm: .edDSA, tokenTTL: .seconds(900),
+            now: Self.now)
         let old = AccessTokens(keys: first, issuer: "i", audience: "a", ttl: .seconds(900))
         let (text, _) = try Self.issue(old)
         let second = try KeyRing(
-            path: path, algorithm: .es256, tokenTTL: .seconds(900), now: Self.now)
+            path: path, store: NoStore(), algorithm: .es256, tokenTTL: .seconds(900),
+            now: Self.now)
         let new = AccessTokens(keys: second, issuer: "i", audience: "a", ttl: .seconds(900))
         #expect(new.verify(text, at: Self.now) == nil)
     }
@@ -174,10 +177,12 @@ struct SigningTests {
     @Test("a retired key is trusted until its last token has ended, and not longer")
     func retiredKey() async throws {
         let folder = try TemporaryFolder()
-        let tokens = try Self.tokens(.edDSA, folder)
+        let store = try SQLiteStore(file: folder.path + "/gatehouse.db")
+        defer { store.close() }
+        let tokens = try Self.tokens(.edDSA, folder, store: store)
         let (text, _) = try Self.issue(tokens)
         let retired = try tokens.keys.active(at: Self.now).id
-        try await tokens.keys.rotate(at: Self.now)
+        try await tokens.keys.rotate(by: .shell, at: Self.now)
         let last = Self.now + .seconds(959)
         #expect(tokens.verify(text, at: Self.now + .seconds(899)) != nil)
         #expect(tokens.keys.find(retired, at: last) != nil)

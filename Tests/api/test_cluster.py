@@ -206,6 +206,10 @@ def test_a_token_that_one_node_signs_is_good_on_the_others_while_keys_are_rotate
             break
         time.sleep(0.2)
     assert len({tuple(key["kid"] for key in published(node)) for node in cluster.nodes}) == 1
+    kid, former = (key["kid"] for key in published(cluster[0]))
+    wanted = {"action": "signing_key.rotated", "target": f"signing_key:{kid}"}
+    [row] = ok(cluster[0].get("/admin/audit-logs", cluster[0].admin(), params=wanted))["items"]
+    assert (row["actor"], row["meta"]["kid"]) == ("shell", {"from": former, "to": kid})
 
 
 def test_a_refresh_token_that_was_used_on_one_node_is_known_as_used_on_another(cluster):

@@ -53,6 +53,28 @@ def house(start, request):
     return House(start(), request.param)
 
 
+# Signing keys
+
+
+def test_a_rotated_signing_key_is_audited_with_both_ids_and_nothing_secret(house):
+    def kids():
+        return [key["kid"] for key in house.up().get("//.well-known/jwks.json").json()["keys"]]
+
+    [first] = kids()
+    assert house.audited("signing_key.rotated") == []
+    for _ in range(2):
+        house.run("keys", "rotate")
+    third, second, _ = kids()
+    rows = house.audited("signing_key.rotated")
+    assert [row["target"] for row in rows] == [f"signing_key:{third}", f"signing_key:{second}"]
+    assert rows[1]["meta"] == {"kid": {"from": first, "to": second}, "algorithm": "EdDSA"}
+    assert rows[0]["meta"] == {"kid": {"from": second, "to": third}, "algorithm": "EdDSA"}
+    keys = json.loads((house.server.data_dir / "signing-keys.json").read_text())["keys"]
+    assert len(keys) == 3
+    assert not any(key["secret"] in json.dumps(rows) for key in keys)
+    assert house.run("audit", "verify").startswith("The audit log is whole: ")
+
+
 # Users
 
 

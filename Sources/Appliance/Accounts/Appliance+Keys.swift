@@ -19,14 +19,17 @@ extension Configuration {
         return try SealingKeys(path: path)
     }
 
-    /// - Parameter seal: under which nodes that share their store keep them there.
+    /// - Parameters:
+    ///   - store: has the audit log.
+    ///   - seal: under which nodes that share their store keep them there.
     func keyRing(
         _ store: any Database, _ seal: SealingKeys, at now: Timestamp
     ) throws(Problem) -> KeyRing {
         let path = dataDirectory + "/signing-keys.json"
         guard isShared else {
             return try KeyRing(
-                path: path, algorithm: auth.algorithm, tokenTTL: auth.accessTokenTTL, now: now)
+                path: path, store: store, algorithm: auth.algorithm,
+                tokenTTL: auth.accessTokenTTL, now: now)
         }
         let row = SigningKeyRow(store: store, seal: seal, former: SigningKeyFile(path: path))
         return KeyRing(row: row, algorithm: auth.algorithm, tokenTTL: auth.accessTokenTTL)

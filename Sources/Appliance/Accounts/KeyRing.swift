@@ -10,7 +10,8 @@ import Synchronization
 /// `lead`, when every node knows it: no token is strange to a node because it is new.
 package final class KeyRing: Sendable {
     private enum Place {
-        case file(SigningKeyFile)
+        /// With the store whose audit log tells of a rotation.
+        case file(SigningKeyFile, any Database)
         case store(SigningKeyRow)
     }
 
@@ -29,11 +30,14 @@ package final class KeyRing: Sendable {
 
     /// Opens the file, or makes it with a first key. A changed algorithm makes a new key and drops
     /// the others.
+    ///
+    /// - Parameter store: for the audit log; the keys are not in it.
     package init(
-        path: String, algorithm: SigningAlgorithm, tokenTTL: Duration, now: Timestamp
+        path: String, store: any Database, algorithm: SigningAlgorithm, tokenTTL: Duration,
+        now: Timestamp
     ) throws(Problem) {
         let file = SigningKeyFile(path: path)
-        place = .file(file)
+        place = .file(file, store)
         self.algorithm = algorithm
         overlap = tokenTTL + AccessToken.skew
         var found = try file.read() ?? []
@@ -84,7 +88,7 @@ package final class KeyRing: Sendable {
                 return
             }
             let made = try SigningKey(algorithm, at: now)
-            let kept = try await row.change { kept throws(Problem) in
+            let kept = try await row.change { kept, _ throws(Problem) in
                 // Another node may have been faster. Keys of another algorithm are those of nodes
                 // that still run with it.
                 self.hasActive(kept)
@@ -96,20 +100,23 @@ package final class KeyRing: Sendable {
     }
 
     /// A new key signs from now on, or once every node knows it. It is kept before it is used: a
-    /// crash in between forgets no key that has signed.
-    package func rotate(at now: Timestamp) async throws(Problem) {
-        _ = try await rotate(at: now) { _ in true }
+    /// crash in between forgets no key that has signed. The audit log tells of it.
+    package func rotate(
+        by actor: AuditEvent.Actor, from origin: Origin? = nil, at now: Timestamp
+    ) async throws(Problem) {
+        _ = try await rotate(by: actor, from: origin, at: now) { _ in true }
     }
 
     /// Rotates when the active key is older than `age`.
     package func rotateIfDue(age: Duration, at now: Timestamp) async throws(Problem) -> Bool {
-        try await rotate(at: now) { now - $0.createdAt >= age }
+        try await rotate(by: .system, from: nil, at: now) { now - $0.createdAt >= age }
     }
 
     /// - Parameter isDue: asked of the newest key, and in a store once more where no other node
     ///   rotates meanwhile.
     private func rotate(
-        at now: Timestamp, if isDue: @escaping @Sendable (SigningKey) -> Bool
+        by actor: AuditEvent.Actor, from origin: Origin?, at now: Timestamp,
+        if isDue: @escaping @Sendable (SigningKey) -> Bool
     ) async throws(Problem) -> Bool {
         try await turnstile.pass { () async throws(Problem) in
             let before = keys.withLock { $0 }
@@ -117,19 +124,43 @@ package final class KeyRing: Sendable {
             let made = try SigningKey(algorithm, at: now)
             let after: [SigningKey]
             switch place {
-            case .file(let file):
+            case .file(let file, let store):
                 after = rotated(before, to: made, at: now)
+                let event = Self.event(made, after: before.first, by: actor, from: origin)
+                // Row and file cannot be one transaction. The row is durable first, so that no key
+                // signs which the log does not name. A kill in between, or a file that cannot be
+                // written, leaves the row of a key that never signed: the next rotation's row shows
+                // it, as it has the same former key.
+                try await store.write { db throws(Problem) in
+                    try db.audit.append(event, at: now)
+                }
                 try file.write(after)
             case .store(let row):
-                after = try await row.change { kept throws(Problem) in
+                after = try await row.change { kept, db throws(Problem) in
                     let newest = kept.first { self.isOurs($0) }
-                    return newest.map(isDue) ?? true
-                        ? self.rotated(kept, to: made, at: now) : kept
+                    guard newest.map(isDue) ?? true else { return kept }
+                    try db.audit.append(
+                        Self.event(made, after: newest, by: actor, from: origin), at: now)
+                    return self.rotated(kept, to: made, at: now)
                 }
             }
             take(after)
             return after.first?.id == made.id
         }
+    }
+
+    /// Which key takes the place of which; nothing that is secret of either.
+    private static func event(
+        _ made: SigningKey, after former: SigningKey?, by actor: AuditEvent.Actor,
+        from origin: Origin?
+    ) -> AuditEvent {
+        var changes = AuditEvent.Changes()
+        changes.note("kid", .text(former?.id), .string(made.id))
+        let algorithm = JSON.Member("algorithm", .string(made.algorithm.rawValue))
+        return AuditEvent(
+            action: "signing_key.rotated", actor: actor, target: "signing_key:\(made.id)",
+            meta: .object(changes.members + [algorithm]), requestID: origin?.requestID,
+            address: origin?.address?.description)
     }
 
     /// The new key first, then those of its algorithm that are still trusted. Others are dropped.

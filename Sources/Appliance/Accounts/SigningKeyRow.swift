@@ -25,15 +25,16 @@ struct SigningKeyRow: Sendable {
 
     /// Replaces them, in a transaction that no other node changes them in.
     ///
-    /// - Parameter body: what there is to what there is to be.
+    /// - Parameter body: what there is to what there is to be, and what else the transaction keeps.
     func change(
-        _ body: @escaping @Sendable ([SigningKey]) throws(Problem) -> [SigningKey]
+        _ body:
+            @escaping @Sendable ([SigningKey], any Connection) throws(Problem) -> [SigningKey]
     ) async throws(Problem) -> [SigningKey] {
         try await store.write { db throws(Problem) in
             let text = try db.installation.value(Self.name)
             let kept: [SigningKey]
             if let text { kept = try open(text) } else { kept = try former.read() ?? [] }
-            let next = try body(kept)
+            let next = try body(kept, db)
             if text == nil || next.map(\.stored) != kept.map(\.stored) {
                 try db.installation.set(Self.name, try close(next))
             }

@@ -30,7 +30,7 @@ struct KeysCommand: AsyncParsableCommand {
                     let now = WallClock.system.now()
                     let ring = try configuration.keyRing(
                         store, configuration.sealingKeys(at: now), at: now)
-                    try await ring.rotate(at: now)
+                    try await ring.rotate(by: .shell, at: now)
                 }
                 print(
                     configuration.isShared

@@ -45,7 +45,7 @@ extension Appliance {
             },
             Route(.post, "/control/keys/rotate", .open, .unlisted, isThrottled: false) {
                 call throws(Problem) in
-                try await self.keyRing.rotate(at: call.now)
+                try await self.keyRing.rotate(by: .shell, from: call.origin, at: call.now)
                 return .noContent
             },
             Route(.post, "/control/backups", .open, .unlisted, isThrottled: false) {

@@ -128,12 +128,12 @@ struct SessionScenarios {
         try await TestServer.run { server async throws in
             let ann = try await server.person()
             server.clock.advance(.seconds(60))
-            try await server.appliance.keyRing.rotate(at: server.clock.now)
+            try await server.appliance.keyRing.rotate(by: .shell, at: server.clock.now)
             #expect(try await server.get("/me", ann.token).status == 200)
             let jwks = try await server.get("/.well-known/jwks.json")
             #expect(jwks.json["keys"]?.elements.count == 2)
             server.clock.advance(.seconds(86_400))
-            try await server.appliance.keyRing.rotate(at: server.clock.now)
+            try await server.appliance.keyRing.rotate(by: .shell, at: server.clock.now)
             let later = try await server.get("/.well-known/jwks.json")
             #expect(later.json["keys"]?.elements.count == 2)
         }
@@ -151,6 +151,13 @@ struct SessionScenarios {
             try await server.appliance.rotateSigningKeyIfDue(at: server.clock.now)
             let next = try server.appliance.keyRing.active(at: server.clock.now).id
             #expect(next != first)
+            let rows = try await server.appliance.store.read { db throws(Problem) in
+                var filter = AuditLog.Filter()
+                filter.action = "signing_key.rotated"
+                return try db.audit.list(filter, before: nil, limit: 9)
+            }
+            #expect(rows.map(\.actor) == ["system"])
+            #expect(rows.map(\.target) == ["signing_key:\(next)"])
         }
     }
 

@@ -34,6 +34,7 @@ const actions = [
   "session.sign_in_failed",
   "session.signed_in",
   "session.token_reused",
+  "signing_key.rotated",
   "subscription.canceled",
   "subscription.changed",
   "subscription.chosen",
