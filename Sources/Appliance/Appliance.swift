@@ -150,10 +150,10 @@ package final class Appliance: Sendable {
     package var routes: [Route] { systemRoutes + descriptionRoutes + v1 + consoleRoutes }
 
     private var v1: [Route] {
-        authenticationRoutes + introspectionRoutes + sessionRoutes + accountRoutes
-            + secondFactorRoutes + apiKeyRoutes + planRoutes + usageRoutes + usageEventRoutes
-            + reservationRoutes + leaseRoutes + itemRoutes + gateRoutes + adminRoutes
-            + auditRoutes + backupRoutes + jobRoutes
+        authenticationRoutes + introspectionRoutes + revocationRoutes + sessionRoutes
+            + accountRoutes + secondFactorRoutes + apiKeyRoutes + planRoutes + usageRoutes
+            + usageEventRoutes + reservationRoutes + leaseRoutes + itemRoutes + gateRoutes
+            + adminRoutes + auditRoutes + backupRoutes + jobRoutes
     }
 
     /// What must be in place before the first request: starter plans, setup token, throttles.

@@ -97,6 +97,20 @@ extension Operation {
         ]),
         replies: [.shape(Shapes.introspection)])
 
+    static let revokeToken = Operation(
+        "revokeToken", .authentication, "Revoke a token (RFC 7009)",
+        detail: """
+            Ends the session of an access or refresh token of the caller's own account, as signing \
+            out does. Of every other token the answer is the same, and nothing happens. \
+            token_type_hint may be sent, and is not needed.
+            """,
+        body: .urlEncoded([
+            .needed(
+                "token",
+                .string(1...Route.bodyMaxDefault, example: "ghr_4Yp0Qm7Zt1Vn8Rk3Xb6Wd9Gs2Hf5Jc0L"))
+        ]),
+        replies: [.carriedOut])
+
     static let showKeySet = Operation(
         "showKeySet", .authentication, "The public keys that access tokens are verified with",
         detail: "RFC 7517. With HS256 there is none.",

@@ -168,6 +168,9 @@ struct Reply: Sendable {
     static let unchanged = Reply(status: .notModified, note: "You have it already.")
 
     /// Nothing is said of whether there was something to do.
+    static let carriedOut = Reply(status: .ok, note: "Done, where there was something to do.")
+
+    /// Nothing is said of whether there was something to do.
     static let accepted = Reply(status: .accepted, note: "Taken on.")
 
     static func text(_ type: String, _ note: String) -> Reply {

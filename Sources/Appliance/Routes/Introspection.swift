@@ -8,23 +8,14 @@ extension Appliance {
         [
             Route(.post, "/api/v1/auth/introspect", .scope(.tokensIntrospect), .introspect) {
                 call throws(Problem) in
-                let text = try await Self.introspected(call)
+                let text = try await call.sentToken()
+                guard text.unicodeScalars.count <= Self.introspectedMax else {
+                    throw .invalid(
+                        "token", "too_long", "At most \(Self.introspectedMax) characters.")
+                }
                 return await self.introspection(of: text, at: call.now)
             }
         ]
-    }
-
-    /// The `token` of a form-encoded body. Other parameters, such as `token_type_hint`, are
-    /// extensions that a server may ignore (RFC 7662, 2.1).
-    private static func introspected(_ call: Call) async throws(Problem) -> String {
-        let token = try await call.urlEncoded("token")
-        guard let token, !token.isEmpty else {
-            throw .invalid("token", "required", "This field is needed.")
-        }
-        guard token.unicodeScalars.count <= introspectedMax else {
-            throw .invalid("token", "too_long", "At most \(introspectedMax) characters.")
-        }
-        return token
     }
 
     /// Characters; a token of ours has less than a thousand.
@@ -45,6 +36,18 @@ extension Appliance {
         let known = Introspected(
             caller: caller, token: token, issuer: tokens.issuer, audience: tokens.audience)
         return .json { $0.write(known, as: Shapes.introspection) }
+    }
+}
+
+extension Call {
+    /// The `token` of a form-encoded body. A server may ignore other parameters, such as
+    /// `token_type_hint` (RFC 7662, 2.1; RFC 7009, 2.1).
+    func sentToken() async throws(Problem) -> String {
+        let token = try await urlEncoded("token")
+        guard let token, !token.isEmpty else {
+            throw .invalid("token", "required", "This field is needed.")
+        }
+        return token
     }
 }
 

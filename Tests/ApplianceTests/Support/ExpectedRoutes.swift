@@ -112,7 +112,8 @@ enum ExpectedRoutes {
         (
             .scope(.tokensIntrospect),
             [
-                "POST /api/v1/auth/introspect"
+                "POST /api/v1/auth/introspect",
+                "POST /api/v1/auth/revoke",
             ]
         ),
         (
