@@ -117,7 +117,7 @@ final class LiveCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     /// Changes every value in memory; loads in flight are repeated.
     func updateAll(_ body: (inout Value) -> Void) {
-        stripes.forEach { state in
+        stripes.withEach { state in
             for index in state.young.values.indices { body(&state.young.values[index]) }
             for index in state.old.values.indices { body(&state.old.values[index]) }
             for key in state.loads.keys { state.loads[key]?.isStale = true }
@@ -126,7 +126,7 @@ final class LiveCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     /// Drops all; loads in flight are repeated.
     func removeAll(_ didDrop: (Value) -> Void = { _ in }) {
-        stripes.forEach { state in
+        stripes.withEach { state in
             state.young.values.forEach(didDrop)
             state.old.values.forEach(didDrop)
             state.young = [:]

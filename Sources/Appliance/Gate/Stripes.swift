@@ -33,7 +33,7 @@ struct Stripes<Part: Sendable>: Sendable {
         all.map { stripe in stripe.part.withLock { body(&$0) } }
     }
 
-    func forEach(_ body: (inout Part) -> Void) {
+    func withEach(_ body: (inout Part) -> Void) {
         for stripe in all { stripe.part.withLock { body(&$0) } }
     }
 }

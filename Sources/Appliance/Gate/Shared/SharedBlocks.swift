@@ -191,7 +191,7 @@ final class SharedBlocks: Sendable {
 
     func closeAll() {
         changes.add(1, ordering: .releasing)
-        stripes.forEach { entries in
+        stripes.withEach { entries in
             for user in entries.values.indices {
                 for at in entries.values[user].indices {
                     entries.values[user][at].isClosed = true

@@ -20,7 +20,7 @@ final class SharedPlaces: Sendable {
     init(journal: Journal) { self.journal = journal }
 
     func enter(_ epoch: String) {
-        stripes.forEach { $0.epoch = epoch }
+        stripes.withEach { $0.epoch = epoch }
     }
 
     /// False, and nothing written, when that epoch is over.
