@@ -51,10 +51,9 @@ package struct Scopes: Hashable, Sendable, ExpressibleByArrayLiteral {
     /// In the order of their spelling, as lists and headers show them.
     package var words: [String] { all.map(\.rawValue) }
 
-    /// Of no memory of its own: the gate writes them with every answer.
-    package var all: some Collection<Scope> { Self.sorted.lazy.filter { contains($0) } }
+    package var all: [Scope] { Self.sorted.filter { contains($0) } }
 
-    private static let sorted = Scope.allCases.sorted { $0.rawValue < $1.rawValue }
+    fileprivate static let sorted = Scope.allCases.sorted { $0.rawValue < $1.rawValue }
 
     private static func bit(_ scope: Scope) -> UInt16 {
         switch scope {
@@ -69,5 +68,30 @@ package struct Scopes: Hashable, Sendable, ExpressibleByArrayLiteral {
         case .adminRead: 1 << 8
         case .adminWrite: 1 << 9
         }
+    }
+}
+
+extension ByteWriter {
+    /// The words, a space between them. Without a list made first: the gate does this with every
+    /// answer.
+    package mutating func append(words scopes: Scopes) {
+        var isFirst = true
+        for scope in Scopes.sorted where scopes.contains(scope) {
+            if !isFirst { append(UInt8(ascii: " ")) }
+            isFirst = false
+            append(scope.rawValue)
+        }
+    }
+
+    /// The words as an array in JSON.
+    package mutating func append(quoted scopes: Scopes) {
+        append(UInt8(ascii: "["))
+        var isFirst = true
+        for scope in Scopes.sorted where scopes.contains(scope) {
+            if !isFirst { append(UInt8(ascii: ",")) }
+            isFirst = false
+            append(quoted: scope.rawValue)
+        }
+        append(UInt8(ascii: "]"))
     }
 }

@@ -55,6 +55,19 @@ struct ByteWriterTests {
         }
     }
 
+    @Test("Scopes are written as their words, and as JSON's list of them")
+    func scopes() {
+        var sets = Scope.allCases.map { Scopes([$0]) }
+        sets += [[], Scopes(Scope.allCases), Scopes.available(to: .user), [.usageWrite, .gate]]
+        for set in sets {
+            #expect(written { $0.append(words: set) } == set.words.joined(separator: " "))
+            var json = JSONWriter()
+            json.array(set)
+            let expected = String(decoding: json.bytes, as: UTF8.self)
+            #expect(written { $0.append(quoted: set) } == expected)
+        }
+    }
+
     @Test("In too little memory nothing is written past the end, and it says so")
     func short() {
         func write(_ writer: inout ByteWriter) {

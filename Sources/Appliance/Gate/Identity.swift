@@ -39,10 +39,7 @@ struct Identity: Sendable {
         bytes.append("\r\nX-Gatehouse-Role: ")
         if let role { bytes.append(role.rawValue) }
         bytes.append("\r\nX-Gatehouse-Scopes: ")
-        for (index, scope) in scopes.all.enumerated() {
-            if index > 0 { bytes.append(UInt8(ascii: " ")) }
-            bytes.append(scope.rawValue)
-        }
+        bytes.append(words: scopes)
         bytes.append("\r\n")
     }
 
@@ -54,12 +51,9 @@ struct Identity: Sendable {
         json.append(quoted: keyID)
         json.append(#","plan":"#)
         if let plan { json.append(quoted: plan) } else { json.append("null") }
-        json.append(#","scopes":["#)
-        for (index, scope) in scopes.all.enumerated() {
-            if index > 0 { json.append(UInt8(ascii: ",")) }
-            json.append(quoted: scope.rawValue)
-        }
-        json.append(#"],"limits":"#)
+        json.append(#","scopes":"#)
+        json.append(quoted: scopes)
+        json.append(#","limits":"#)
         json.append(states)
         json.append(UInt8(ascii: "}"))
     }
