@@ -75,23 +75,24 @@ extension ByteWriter {
     /// The words, a space between them. Without a list made first: the gate does this with every
     /// answer.
     package mutating func append(words scopes: Scopes) {
-        var isFirst = true
-        for scope in Scopes.sorted where scopes.contains(scope) {
-            if !isFirst { append(UInt8(ascii: " ")) }
-            isFirst = false
-            append(scope.rawValue)
-        }
+        append(scopes, between: UInt8(ascii: " ")) { $0.append($1) }
     }
 
     /// The words as an array in JSON.
     package mutating func append(quoted scopes: Scopes) {
         append(UInt8(ascii: "["))
+        append(scopes, between: UInt8(ascii: ",")) { $0.append(quoted: $1) }
+        append(UInt8(ascii: "]"))
+    }
+
+    private mutating func append(
+        _ scopes: Scopes, between: UInt8, _ write: (inout ByteWriter, String) -> Void
+    ) {
         var isFirst = true
         for scope in Scopes.sorted where scopes.contains(scope) {
-            if !isFirst { append(UInt8(ascii: ",")) }
+            if !isFirst { append(between) }
             isFirst = false
-            append(quoted: scope.rawValue)
+            write(&self, scope.rawValue)
         }
-        append(UInt8(ascii: "]"))
     }
 }

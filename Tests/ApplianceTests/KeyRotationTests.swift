@@ -15,33 +15,24 @@ struct KeyRotationTests {
 
     enum Place: CaseIterable { case file, store }
 
-    private let folder: TemporaryFolder
-    private let store: SQLiteStore
-    private let seal: SealingKeys
+    private let house: KeyHouse
 
     init() throws {
-        folder = try TemporaryFolder()
-        store = try SQLiteStore(file: folder.path + "/gatehouse.db")
-        seal = try SealingKeys(path: folder.path + "/seal.json", now: Self.now)
+        house = try KeyHouse(at: Self.now)
         mkdir(keys, 0o700)
     }
 
-    private var keys: String { folder.path + "/keys" }
-
-    private func done() {
-        store.close()
-        withExtendedLifetime(folder) {}
-    }
+    private var keys: String { house.folder.path + "/keys" }
 
     private func ring(_ place: Place) async throws -> KeyRing {
         let path = keys + "/signing-keys.json"
         switch place {
         case .file:
             return try KeyRing(
-                path: path, store: store, algorithm: .edDSA, tokenTTL: .seconds(900), now: Self.now)
+                path: path, store: house.store, algorithm: .edDSA, tokenTTL: .seconds(900),
+                now: Self.now)
         case .store:
-            let row = SigningKeyRow(store: store, seal: seal, former: SigningKeyFile(path: path))
-            let ring = KeyRing(row: row, algorithm: .edDSA, tokenTTL: .seconds(900))
+            let ring = house.ring(former: path)
             try await ring.reload(at: Self.now)
             return ring
         }
@@ -49,7 +40,7 @@ struct KeyRotationTests {
 
     /// The newest first, of a log whose chain holds.
     private func rows() async throws -> [AuditLog.Entry] {
-        try await store.read { db throws(Problem) in
+        try await house.store.read { db throws(Problem) in
             let (broken, _) = try db.audit.verify(after: 0, previous: [], count: 100)
             guard broken == nil else { throw .internal(cause: "the chain does not hold") }
             return try db.audit.list(AuditLog.Filter(), before: nil, limit: 100)
@@ -57,7 +48,7 @@ struct KeyRotationTests {
     }
 
     private func execute(_ sql: SQL) async throws {
-        try await store.write { db throws(Problem) in _ = try db.execute(sql) }
+        try await house.store.write { db throws(Problem) in _ = try db.execute(sql) }
     }
 
     private static func replaced(_ former: SigningKey, by next: SigningKey) -> JSON {
@@ -68,7 +59,7 @@ struct KeyRotationTests {
         "The row says who did it and names both keys, and nothing secret", arguments: Place.allCases
     )
     func told(_ place: Place) async throws {
-        defer { done() }
+        defer { house.done() }
         let ring = try await ring(place)
         let first = try ring.active(at: Self.now)
         let origin = Origin(requestID: "r-1", address: nil, userAgent: nil)
@@ -90,7 +81,7 @@ struct KeyRotationTests {
         "A key that is due is the system's doing, and one that is not leaves no row",
         arguments: Place.allCases)
     func due(_ place: Place) async throws {
-        defer { done() }
+        defer { house.done() }
         let ring = try await ring(place)
         let day = Duration.seconds(86_400)
         #expect(try await !ring.rotateIfDue(age: day, at: Self.now))
@@ -101,7 +92,7 @@ struct KeyRotationTests {
 
     @Test("Of nodes that find a key due at one time, one leaves a row")
     func together() async throws {
-        defer { done() }
+        defer { house.done() }
         let day = Duration.seconds(86_400)
         let later = Self.now + day
         var rings: [KeyRing] = []
@@ -117,7 +108,7 @@ struct KeyRotationTests {
 
     @Test("No key signs whose row could not be kept", arguments: Place.allCases)
     func withoutRow(_ place: Place) async throws {
-        defer { done() }
+        defer { house.done() }
         let ring = try await ring(place)
         let first = try ring.active(at: Self.now).id
         try await execute(
@@ -134,7 +125,7 @@ struct KeyRotationTests {
 
     @Test("Where the store has the keys, those that could not be kept leave no row")
     func withoutKeys() async throws {
-        defer { done() }
+        defer { house.done() }
         let ring = try await ring(.store)
         try await execute(
             """
@@ -147,10 +138,10 @@ struct KeyRotationTests {
 
     @Test("A file that could not be written leaves a row too many, which the next one shows")
     func withoutFile() async throws {
-        defer { done() }
+        defer { house.done() }
         let ring = try await ring(.file)
         let first = try ring.active(at: Self.now)
-        let away = folder.path + "/away"
+        let away = house.folder.path + "/away"
         #expect(rename(keys, away) == 0)
         await #expect(throws: Problem.self) { try await ring.rotate(by: .shell, at: Self.now) }
         #expect(try ring.active(at: Self.now).id == first.id)

@@ -12,40 +12,25 @@ struct SharedKeyTests {
     private static let now = Timestamp("2026-11-25T12:00:00.000Z") ?? .epoch
     private static let known = now + KeyRing.lead
 
-    private let folder: TemporaryFolder
-    private let store: SQLiteStore
-    private let seal: SealingKeys
+    private let house: KeyHouse
 
-    init() throws {
-        folder = try TemporaryFolder()
-        store = try SQLiteStore(file: folder.path + "/gatehouse.db")
-        seal = try SealingKeys(path: folder.path + "/seal.json", now: Self.now)
-    }
+    init() throws { house = try KeyHouse(at: Self.now) }
 
     private func ring(
         _ name: String = "a", _ algorithm: SigningAlgorithm = .edDSA, seal: SealingKeys? = nil
     ) -> KeyRing {
-        KeyRing(
-            row: SigningKeyRow(
-                store: store, seal: seal ?? self.seal,
-                former: SigningKeyFile(path: "\(folder.path)/\(name).json")),
-            algorithm: algorithm, tokenTTL: .seconds(900))
+        house.ring(former: "\(house.folder.path)/\(name).json", algorithm, seal: seal)
     }
 
     private func row() async throws -> String? {
-        try await store.read { db throws(Problem) in
+        try await house.store.read { db throws(Problem) in
             try db.installation.value(SigningKeyRow.name)
         }
     }
 
-    private func done() {
-        store.close()
-        withExtendedLifetime(folder) {}
-    }
-
     @Test("The first node makes the key, at once, and the next one has the same")
     func first() async throws {
-        defer { done() }
+        defer { house.done() }
         let (a, b) = (ring("a"), ring("b"))
         #expect(throws: Problem.self) { try a.active(at: Self.now) }
         try await a.reload(at: Self.now)
@@ -56,7 +41,7 @@ struct SharedKeyTests {
 
     @Test("Nodes that start in one moment make one key")
     func together() async throws {
-        defer { done() }
+        defer { house.done() }
         let rings = (0..<8).map { ring("\($0)") }
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             for ring in rings { tasks.addTask { try await ring.reload(at: Self.now) } }
@@ -68,7 +53,7 @@ struct SharedKeyTests {
 
     @Test("A new key signs once every node knows it, and the former is trusted until it has ended")
     func rotation() async throws {
-        defer { done() }
+        defer { house.done() }
         let (a, b) = (ring("a"), ring("b"))
         try await a.reload(at: Self.now)
         try await b.reload(at: Self.now)
@@ -90,7 +75,7 @@ struct SharedKeyTests {
 
     @Test("Of two changes in a row no key signs before every node knows it")
     func rotationTwice() async throws {
-        defer { done() }
+        defer { house.done() }
         let a = ring()
         try await a.reload(at: Self.now)
         let first = try a.active(at: Self.now).id
@@ -105,7 +90,7 @@ struct SharedKeyTests {
 
     @Test("A key that is due is replaced by one of the nodes")
     func due() async throws {
-        defer { done() }
+        defer { house.done() }
         let (a, b) = (ring("a"), ring("b"))
         try await a.reload(at: Self.now)
         try await b.reload(at: Self.now)
@@ -120,14 +105,14 @@ struct SharedKeyTests {
 
     @Test("A copy of the store has no key in it that signs")
     func sealed() async throws {
-        defer { done() }
+        defer { house.done() }
         let a = ring()
         try await a.reload(at: Self.now)
         let text = try #require(try await row())
         let bytes = try #require(Base64URL.decode(text.utf8))
         let kid = try a.active(at: Self.now).id
         #expect(bytes.firstRange(of: Array(kid.utf8)) == nil)
-        let others = try SealingKeys(path: folder.path + "/other.json", now: Self.now)
+        let others = try SealingKeys(path: house.folder.path + "/other.json", now: Self.now)
         let stranger = ring("s", seal: others)
         await #expect(throws: Problem.self) { try await stranger.reload(at: Self.now) }
         let kept = try await row()
@@ -136,9 +121,9 @@ struct SharedKeyTests {
 
     @Test("What one process signed with before it shared its store is taken over")
     func takenOver() async throws {
-        defer { done() }
+        defer { house.done() }
         let alone = try KeyRing(
-            path: folder.path + "/a.json", store: store, algorithm: .edDSA,
+            path: house.folder.path + "/a.json", store: house.store, algorithm: .edDSA,
             tokenTTL: .seconds(900), now: Self.now)
         try await alone.rotate(by: .shell, at: Self.now)
         let (a, b) = (ring("a"), ring("b"))
@@ -146,7 +131,7 @@ struct SharedKeyTests {
         try await a.reload(at: Self.now)
         // The first was b, which had none: a's own is not looked at any more.
         #expect(try a.active(at: Self.now).id == b.active(at: Self.now).id)
-        _ = try await store.write { db throws(Problem) in
+        _ = try await house.store.write { db throws(Problem) in
             try db.execute("DELETE FROM installation WHERE name = \(SigningKeyRow.name)")
         }
         try await a.reload(at: Self.now)
@@ -159,7 +144,7 @@ struct SharedKeyTests {
 
     @Test("While nodes change over to another algorithm, those of the former go on signing")
     func algorithms() async throws {
-        defer { done() }
+        defer { house.done() }
         let (old, new) = (ring("old"), ring("new", .es256))
         try await old.reload(at: Self.now)
         let id = try old.active(at: Self.now).id
@@ -178,7 +163,7 @@ struct SharedKeyTests {
         let a = ring()
         try await a.reload(at: Self.now)
         let id = try a.active(at: Self.now).id
-        done()
+        house.done()
         await #expect(throws: Problem.self) { try await a.reload(at: Self.now) }
         await #expect(throws: Problem.self) { try await a.rotate(by: .shell, at: Self.now) }
         #expect(try a.active(at: Self.known).id == id)

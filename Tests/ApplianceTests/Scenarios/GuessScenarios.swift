@@ -57,13 +57,18 @@ struct GuessScenarios {
         }
     }
 
+    /// A daemon that stops after a run of 12.
+    private static func leaveRun(in folder: TemporaryFolder, _ clock: FakeClock) async throws {
+        try await TestServer.run(folder: folder, clock: clock) { server async throws in
+            try await fail(server, "nobody@example.com", times: 12)
+        }
+    }
+
     @Test("a run of wrong passwords outlives a restart")
     func outlivesRestart() async throws {
         let folder = try TemporaryFolder()
         let clock = FakeClock()
-        try await TestServer.run(folder: folder, clock: clock) { server async throws in
-            try await Self.fail(server, "nobody@example.com", times: 12)
-        }
+        try await Self.leaveRun(in: folder, clock)
         try await TestServer.run(folder: folder, clock: clock) { server async throws in
             let refused = try await server.login("nobody@example.com", password: Self.wrong)
             #expect(refused.retryAfter == 360)
@@ -74,9 +79,7 @@ struct GuessScenarios {
     func outlivesCleanUp() async throws {
         let folder = try TemporaryFolder()
         let clock = FakeClock()
-        try await TestServer.run(folder: folder, clock: clock) { server async throws in
-            try await Self.fail(server, "nobody@example.com", times: 12)
-        }
+        try await Self.leaveRun(in: folder, clock)
         for _ in 0..<2 {
             clock.advance(.seconds(40 * 86_400))
             try await TestServer.run(folder: folder, clock: clock) { server async throws in
